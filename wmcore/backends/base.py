@@ -1,0 +1,274 @@
+"""What a queue must offer: one object in each child (`ChildQueue`), one in the manager (`ManagerQueue`).
+
+The two never share a connection. A child's object lives in one process and one thread; the manager's is called from
+the manager's threads, a method at a time per thread, and opens its own connections.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wmcore.model import Failure, Outcome, QueueFigures, RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that this child holds."""
+
+    id: str  # opaque: what log, status and console show
+    class_index: int  # into the configuration's list of classes
+    funcname: str
+    raw: bytes  # the argument as it stands in the queue
+    insert_time: float  # Unix seconds, with a fraction where the client left one
+    run_after: float
+    claimed_at: float  # Unix seconds by the *server's* clock, at the claim
+    priority: int | None = None
+    uniqkey: str | None = None
+    coalesce: str | None = None
+    number: int = 0  # the queue's own number of the job (jobid)
+    database: int = 0  # index of the database that it lives in
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to insert, its argument already encoded."""
+
+    funcname: str
+    raw: bytes
+    run_after: float | None = None  # Unix seconds
+    priority: int | None = None
+    uniqkey: str | None = None
+    coalesce: str | None = None
+    grabbed_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn brought: the next batch, and which of the acknowledged jobs were not ours any more."""
+
+    jobs: Sequence[Claimed] = ()
+    late: frozenset[str] = frozenset()
+
+
+class Position(Protocol):
+    """The child's place in its slot, as the queue's code sees it: written by the child alone, read by whoever closes
+    the books when the child is gone. One 8-byte word, stored at once."""
+
+    def claimed(self, database: int, seq: int) -> None:
+        """A batch is held: after the claim's COMMIT. `started` and `finished` go back to 0."""
+
+    def note(self, database: int, number: int, lease: int, class_index: int) -> None:
+        """Without `wm_claim`: the one job that is about to be claimed, before the claim's COMMIT."""
+
+    def started(self, count: int) -> None:
+        """`count` jobs of the batch have been started."""
+
+    def finished(self, count: int) -> None:
+        """`count` jobs of the batch have been finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A slot's position as it was read from the scoreboard."""
+
+    database: int = 0
+    seq: int = 0
+    started: int = 0
+    finished: int = 0
+    # without wm_claim: the one job that was being claimed or run
+    noted_number: int = 0
+    noted_lease: int = 0
+    noted_class: int = -1
+
+
+class ChildQueue(Protocol):
+    """A child's side. Every method may raise QueueDown (call again later) or Fenced (leave)."""
+
+    def turn(self, classes: Sequence[int], grab_for: Sequence[int]) -> Turn:
+        """Acknowledge what is finished and claim the next batch: a job of the first of `classes` (indexes, in the order
+        of preference) that has due work; `grab_for[i]` is the lease in seconds of class index i. No classes: only
+        acknowledge. May be called again after QueueDown: nothing is acknowledged or claimed twice."""
+
+    def start(self, job: Claimed) -> None:
+        """The job is being started (position only)."""
+
+    def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
+        """The job is done; the row goes with the next turn."""
+
+    def failures(self, job: Claimed) -> int:
+        """Attempts at the job that have failed so far."""
+
+    def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
+        """Count a failed attempt, at once: RETRIED, FAILED (now in the failed list) or LATE."""
+
+    def decline(self, job: Claimed, run_after: float | None) -> Outcome:
+        """Give the job back without counting an attempt: DECLINED or LATE."""
+
+    def replace(self, job: Claimed, jobs: Sequence[NewJob]) -> Outcome:
+        """Complete the job and insert its successors in one transaction: REPLACED or LATE."""
+
+    def close(self) -> None:
+        """Close the connections. What is unacknowledged stays for whoever closes the books."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is known of a child that is gone, enough to close its books in the queue; kept on disk until that is done."""
+
+    slot: int
+    owner: str  # the token of that life
+    place: Place
+    counts: bool  # is the running job's end a failed attempt, or is the job given back?
+    failure: Failure
+    policy: RetryPolicy
+    pid: int = 0
+    open_databases: tuple[int, ...] = ()  # still to do; empty: all
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What closing a book did."""
+
+    completed: Sequence[tuple[int, str]] = ()  # (class index, job id): finished, but not yet acknowledged
+    attempts: Sequence[tuple[int, str, Outcome]] = ()  # the running job
+    released: Sequence[str] = ()
+    remaining: tuple[int, ...] = ()  # databases that did not answer: try these again
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An answer to "is there work?", for one database."""
+
+    ready: dict[int, int] = field(default_factory=dict)  # class index -> claimable jobs, bounded
+    next_in: float | None = None  # seconds until the next delayed job falls due
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which failed jobs; all given conditions hold."""
+
+    funcname: str | None = None
+    error: str | None = None  # part of the message, without regard to case
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    at: float
+    message: str
+    traceback: str = ""
+    exit_status: int = 1
+    host: str = ""
+    slot: int | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A finally failed job as it is kept."""
+
+    id: str
+    funcname: str
+    job: str
+    failed_at: float
+    insert_time: float
+    run_after: float
+    raw: bytes
+    error: str  # the last attempt's message
+    attempt_count: int = 1
+    priority: int | None = None
+    uniqkey: str | None = None
+    coalesce: str | None = None
+    host: str = ""
+    slot: int | None = None
+    retried_as: str | None = None
+    attempts: tuple[AttemptRow, ...] = ()  # only `failed_get` fills them in
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job in the queue."""
+
+    id: str
+    funcname: str
+    insert_time: float
+    run_after: float
+    grabbed_until: float
+    priority: int | None
+    uniqkey: str | None
+    raw: bytes
+    now: float  # the server's clock when the row was read
+
+    @property
+    def state(self) -> str:
+        if self.grabbed_until > self.now:
+            return "running"
+        return "ready" if self.run_after <= self.now else "delayed"
+
+
+class ManagerQueue(Protocol):
+    """The manager's side. Methods with `database` speak with that one and raise QueueDown where it does not answer."""
+
+    @property
+    def databases(self) -> Sequence[str]:
+        """A name for each database, without its password."""
+
+    def probe(self, database: int) -> list[str]:
+        """Does it answer, are the tables there? Returns notices for the operator ("no wm_ tables: ..."), raises
+        QueueDown or SchemaMissing."""
+
+    def ask(self, database: int, classes: Sequence[int], limit: int) -> Due:
+        """How many jobs of these classes can be claimed now (counted up to `limit` each), and when the next falls due.
+        Cheap: called up to ten times a second."""
+
+    def changed(self, database: int) -> bool:
+        """Cheaper than `ask`, where the database has such a thing: may anything have changed since the last call?"""
+
+    def figures(self, database: int) -> dict[int, QueueFigures]:
+        """Per class index; counts bounded by COUNT_LIMIT."""
+
+    def close_book(self, book: Book) -> Closed:
+        """Close the books of a dead child in `book.open_databases` (or all). Never raises QueueDown: what did not
+        answer is in `Closed.remaining`."""
+
+    def close_former_life(self, books: Sequence[Book]) -> list[Closed]:
+        """At the start: close the books given (by slot), then release every claim of this daemon's name that no book
+        explains."""
+
+    def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
+        """Jobs in the queue by id, from behind `after`."""
+
+    def failed_count(self, which: Filter) -> int:
+        """Bounded by COUNT_LIMIT."""
+
+    def failed_list(self, which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
+        """Newest first, and the cursor of the next page."""
+
+    def failed_get(self, failed_id: str) -> FailedRow:
+        """With all attempts; raises NotFound."""
+
+    def failed_retry(self, failed_id: str) -> str:
+        """Insert the job anew (attempts 0) and note it on the record; returns the new job's id. Raises NotFound, or
+        Refused (its uniqkey is taken, or it was retried already and that job still waits)."""
+
+    def failed_delete(self, failed_id: str) -> None:
+        """Raises NotFound."""
+
+    def clean(self, failed_keep_days: float) -> None:
+        """Forget old failed records, errors and exit statuses."""
+
+    def close(self) -> None: ...
+
+
+class ClientQueue(Protocol):
+    """A client's side: inserting."""
+
+    def insert(self, jobs: Sequence[NewJob]) -> list[str | None]:
+        """Handles in the order of `jobs`; None where the uniqkey was taken. All in one database and transaction."""
+
+    def close(self) -> None: ...
+
+
+Transaction = Any
+"""An application's own connection or session (SQLAlchemy), where a client inserts inside it."""

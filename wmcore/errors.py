@@ -1,0 +1,59 @@
+"""The one tree of errors. A user's mistake and a failing peer are different branches, so that each gets its exit code."""
+
+
+class WmError(Exception):
+    """Something went wrong that has a sentence for the user; `str(error)` is that sentence."""
+
+    exit_code = 1
+
+
+class UsageError(WmError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The configuration is wrong: says where (file, line, key), what, and what to do."""
+
+
+class LoadError(UsageError):
+    """A worker class cannot be loaded."""
+
+
+class AlreadyRunning(WmError):
+    """Another daemon holds this pidfile, socket or state directory."""
+
+
+class QueueDown(WmError):
+    """No answer from the queue (the message names the server, never the password)."""
+
+
+class SchemaMissing(QueueDown):
+    """The database answers but TheSchwartz' tables are not there."""
+
+
+class Fenced(WmError):
+    """This child's claim row belongs to somebody else now: the books were closed on it, it must leave."""
+
+
+class Refused(WmError):
+    """A command that cannot be carried out, with the reason."""
+
+
+class NotFound(Refused):
+    """The named pool, class, slot or job does not exist."""
+
+
+class ProtocolError(WmError):
+    """The other side of the socket did not speak the protocol."""
+
+
+class NoDaemon(WmError):
+    """Nothing answers at the target."""
+
+    exit_code = 3
+
+
+class SoftTimeout(Exception):  # noqa: N818  the name that users catch
+    """Raised inside `work` when the class's `soft_timeout` has passed."""

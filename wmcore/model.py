@@ -1,0 +1,90 @@
+"""The words: states, outcomes and frozen records that every part of the house shares. Touches neither OS nor clock."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class DaemonState(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+
+
+class PoolState(StrEnum):
+    RUNNING = "running"
+    DRAINING = "draining"  # no more claims, children leave after their job; stays so, with nobody left, until resumed
+    BACKING_OFF = "backing off"  # children die young: the next fork waits
+    STOPPING = "stopping"
+
+
+class ChildState(IntEnum):
+    """As the child writes it into its slot; the wire has the lower-case name."""
+
+    DEAD = 0
+    STARTING = 1
+    IDLE = 2
+    BUSY = 3
+    FINISHING = 4
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class Outcome(IntEnum):
+    """How one attempt at a job ended."""
+
+    COMPLETED = 0
+    FAILED = 1  # finally: it stands in the failed list
+    RETRIED = 2  # the attempt failed, another will follow
+    DECLINED = 3  # not counted as an attempt
+    REPLACED = 4  # completed, its successors inserted in the same transaction
+    LATE = 5  # finished after its lease had gone to somebody else: nothing was written
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is kept of a failed attempt."""
+
+    message: str
+    traceback: str = ""
+    exit_status: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """What a class says about its failures, evaluated for one job (seconds are whole, as TheSchwartz stores them)."""
+
+    max_retries: int = 0
+    retry_delay_seconds: int = 0
+    keep_exit_status_seconds: int = 0
+    permanent: bool = False
+
+    def retries(self, failures: int) -> bool:
+        """Is there another attempt after the `failures`-th failure?"""
+        return not self.permanent and failures <= self.max_retries
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Milliseconds; all None where nothing was measured."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """A class's jobs in the queue. Counts are bounded (see `COUNT_LIMIT`), `oldest_ms` is the age of the oldest claimable job."""
+
+    ready: int = 0
+    delayed: int = 0
+    running: int = 0
+    oldest_ms: float | None = None
+
+
+COUNT_LIMIT = 10_001
+"""A count that reaches this means "more than 10,000": nobody may make a database count a million rows each second."""

@@ -1,0 +1,1 @@
+"""wmtui: the terminal console of wmcore, and its one-shot commands."""
