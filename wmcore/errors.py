@@ -55,5 +55,5 @@ class NoDaemon(WmError):
     exit_code = 3
 
 
-class SoftTimeout(Exception):  # noqa: N818  the name that users catch
+class SoftTimeout(Exception):
     """Raised inside `work` when the class's `soft_timeout` has passed."""

@@ -84,7 +84,7 @@ def encode_notification(method: str, params: Any) -> bytes:
 
 
 def decode_request(line: bytes) -> Incoming:
-    """Raises RpcError for whatever is not a request: bad UTF-8, bad or too deeply nested JSON, a batch, a wrong member."""
+    """Raises RpcError for whatever is not a request: bad UTF-8, bad or too deep JSON, a batch, a wrong member."""
     try:
         request = _incoming.decode(line)
     except msgspec.ValidationError as error:

@@ -11,7 +11,7 @@ import msgspec
 PROTOCOL = 1
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, kw_only=True):
     """Base of everything on the wire."""
 
 
