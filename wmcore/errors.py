@@ -1,4 +1,4 @@
-"""The one tree of errors. A user's mistake and a failing peer are different branches, so that each gets its exit code."""
+"""The one tree of errors. A user's mistake and a failing peer are different branches: each has its exit code."""
 
 
 class WmError(Exception):

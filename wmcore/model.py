@@ -78,7 +78,7 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """A class's jobs in the queue; counts are bounded by `COUNT_LIMIT`, `oldest_ms` is the oldest claimable job's age."""
+    """A class's jobs in the queue; counts bounded by `COUNT_LIMIT`, `oldest_ms`: age of the oldest claimable job."""
 
     ready: int = 0
     delayed: int = 0

@@ -1,0 +1,11 @@
+"""The queues. `of` gives the module of a configuration's type; each has the same four functions."""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {"TheSchwartz": "wmcore.backends.theschwartz"}
+
+
+def of(queue_type: str) -> Any:
+    """The module with `open_child_queue`, `open_manager_queue`, `init_db` and `check` (see `base`)."""
+    return import_module(_HOME[queue_type])

@@ -4,7 +4,7 @@ The two never share a connection. A child's object lives in one process and one 
 the manager's threads, a method at a time per thread, and opens its own connections.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -113,7 +113,7 @@ class ChildQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What is known of a child that is gone, enough to close its books in the queue; kept on disk until that is done."""
+    """What is known of a child that is gone, enough to close its books in the queue; on disk until that is done."""
 
     slot: int
     owner: str  # the token of that life
@@ -232,9 +232,9 @@ class ManagerQueue(Protocol):
         """Close the books of a dead child in `book.open_databases` (or all). Never raises QueueDown: what did not
         answer is in `Closed.remaining`."""
 
-    def close_former_life(self, books: Sequence[Book]) -> list[Closed]:
-        """At the start: close the books given (by slot), then release every claim of this daemon's name that no book
-        explains."""
+    def release_strays(self, database: int, known: Collection[str]) -> list[str]:
+        """At the start: release every claim that stands under this daemon's name and whose owner is not in `known`
+        (open books, children of the former life that are still at work). Returns the job ids."""
 
     def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
         """Jobs in the queue by id, from behind `after`."""

@@ -1,0 +1,261 @@
+"""A child's life: connect, take turns with the queue, run jobs, leave."""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from setproctitle import setproctitle
+
+from wmcore import events
+from wmcore.backends.base import ChildQueue, Claimed
+from wmcore.child.runner import Runner, describe
+from wmcore.child.wakeup import Wakeup
+from wmcore.errors import Fenced, QueueDown
+from wmcore.loading import delay_ms
+from wmcore.logs import Formatter, JobEnd, LogFile, redirect_output
+from wmcore.model import ChildState, Outcome
+from wmcore.scoreboard import COUNTED, ChildSlot
+from wmcore.worker import Completed, Declined, Failed, Job, Replaced, Verdict
+
+T = TypeVar("T")
+SAFETY_NET = 15.0
+"""Seconds (about) after which an idle child looks for work by itself."""
+FINISHED_PATIENCE = 5.0
+"""Seconds that a child which was told to leave goes on trying to write a job's end to a queue that is down."""
+
+_COUNTER = {
+    Outcome.COMPLETED: COUNTED.index("completed"),
+    Outcome.REPLACED: COUNTED.index("completed"),
+    Outcome.FAILED: COUNTED.index("failed"),
+    Outcome.RETRIED: COUNTED.index("retried"),
+    Outcome.DECLINED: COUNTED.index("declined"),
+    Outcome.LATE: COUNTED.index("late"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where a child's lines and records go."""
+
+    log: LogFile
+    formatter: Formatter
+    event_fd: int
+    error_path: Path | None  # standard output and error go there, and are opened anew with the log
+    debug: bool
+
+
+class Child:
+    """The loop. `run` returns when it is time to leave."""
+
+    def __init__(
+        self, slot: ChildSlot, queue: ChildQueue, runners: Sequence[Runner], classes: Sequence[int], wakeup: Wakeup,
+        outputs: Outputs,
+    ) -> None:  # fmt: skip
+        self._slot = slot
+        self._queue = queue
+        self._runners = runners
+        self._rotation = deque(classes)
+        self._wakeup = wakeup
+        self._out = outputs
+        self._pid = os.getpid()
+        self._ended: list[tuple[Claimed, JobEnd]] = []  # completed, to be acknowledged by the next turn
+        self._log_generation = slot.board.log_generation
+        self._grab_for = [runner.grab_for for runner in runners]
+        self._failures_to_reach = 0
+
+    def run(self) -> None:
+        while not self._leaving():
+            try:
+                jobs = self._turn(self._open_classes())
+            except QueueDown as error:
+                self._queue_down(error)
+                continue
+            self._failures_to_reach = 0
+            if not jobs:
+                self._idle()
+                continue
+            for job in jobs:
+                self._run(job)
+                self._rotate(job.class_index)
+        self._slot.state(ChildState.FINISHING)
+        self._title("finishing")
+        if self._ended:
+            self._insist(lambda: self._turn(()))
+
+    def _leaving(self) -> bool:
+        self._wakeup.look()
+        if self._slot.told_to_finish(self._pid):
+            self._wakeup.finishing = True
+        return self._wakeup.finishing or self._slot.jobs_done >= self._slot.works_per_child
+
+    def _open_classes(self) -> list[int]:
+        return [index for index in self._rotation if not self._slot.board.paused(index)]
+
+    def _rotate(self, class_index: int) -> None:
+        """A class that had its turn goes to the end: no class starves another."""
+        self._rotation.remove(class_index)
+        self._rotation.append(class_index)
+
+    # -- the queue -----------------------------------------------------------------------------------------------------
+
+    def _turn(self, classes: Sequence[int]) -> Sequence[Claimed]:
+        turn = self._queue.turn(classes, self._grab_for)
+        ended, self._ended = self._ended, []
+        if ended:
+            self._book([(job, _late(end) if job.id in turn.late else end) for job, end in ended])
+        if self._out.debug and turn.jobs:
+            self._debug(f"claimed {', '.join(job.id for job in turn.jobs)}")
+        return turn.jobs
+
+    def _queue_down(self, error: QueueDown) -> None:
+        """The queue is down: a state that the manager shows, no reason to die."""
+        if self._failures_to_reach == 0:
+            print(f"child {self._slot.slot}: {error}", file=sys.stderr)
+        self._failures_to_reach += 1
+        self._slot.state(ChildState.IDLE)
+        self._title("waits for the queue")
+        self._wakeup.wait(min(2.0, 0.1 * 2 ** min(self._failures_to_reach, 5)) * random.uniform(0.7, 1.3))  # noqa: S311
+
+    def _idle(self) -> None:
+        self._slot.state(ChildState.IDLE)
+        self._title("idle")
+        self._wakeup.wait(SAFETY_NET * random.uniform(0.8, 1.2))  # noqa: S311
+
+    def _insist(self, write: Callable[[], T]) -> T:
+        """Write a job's end, however long the queue is down; after an order to leave only for some seconds more: then
+        whoever closes our books goes on from the slot."""
+        give_up: float | None = None
+        while True:
+            try:
+                return write()
+            except QueueDown as error:
+                if self._wakeup.finishing and give_up is None:
+                    give_up = time.monotonic() + FINISHED_PATIENCE
+                if give_up is not None and time.monotonic() > give_up:
+                    raise
+                self._failures_to_reach += 1
+                if self._failures_to_reach == 1:
+                    print(f"child {self._slot.slot}: {error}", file=sys.stderr)
+                if self._wakeup.finishing:
+                    time.sleep(0.2)
+                else:
+                    self._wakeup.wait(0.5)
+
+    # -- a job ---------------------------------------------------------------------------------------------------------
+
+    def _run(self, claimed: Claimed) -> None:
+        runner = self._runners[claimed.class_index]
+        claimed_ns = time.monotonic_ns()
+        self._note_policy(runner, claimed)
+        start_ns = time.monotonic_ns()
+        delay, lateness = delay_ms(claimed, (start_ns - claimed_ns) / 1e9)
+        self._slot.busy(claimed.class_index, claimed.id, start_ns, runner.timeout())
+        self._title(runner.name)
+        self._queue.start(claimed)
+        try:
+            job, verdict = runner.run(claimed, lambda: self._queue.failures(claimed))
+        except KeyboardInterrupt:
+            self._give_back(claimed)
+            return
+        process = (time.monotonic_ns() - start_ns) / 1e6
+        self._slot.note_figures(process, delay, lateness)
+        end = JobEnd(runner.name, Outcome.COMPLETED, claimed.id, process, delay, lateness)
+        if isinstance(verdict, Completed):
+            self._queue.complete(claimed, runner.limits.keep_exit_status_seconds())
+            self._ended.append((claimed, end))
+            self._slot.done(failed=False)
+            return
+        outcome = self._insist(lambda: self._finish(claimed, runner, job, verdict))
+        earlier, self._ended = self._ended, []
+        self._slot.done(failed=outcome in (Outcome.FAILED, Outcome.RETRIED))
+        self._book([*earlier, (claimed, JobEnd(runner.name, outcome, claimed.id, process, delay, lateness))])
+        if isinstance(verdict, Failed):
+            sys.stderr.write(describe(verdict, runner.name, claimed.id, outcome is Outcome.RETRIED, time.time()))
+            sys.stderr.flush()
+
+    def _give_back(self, claimed: Claimed) -> None:
+        """Ctrl-C at the terminal that this child has to itself: the whole daemon stops."""
+        self._queue.decline(claimed, None)
+        self.stop_daemon()
+
+    def stop_daemon(self) -> None:
+        self._wakeup.finishing = True
+        os.kill(self._slot.board.manager_pid, signal.SIGINT)
+
+    def _note_policy(self, runner: Runner, claimed: Claimed) -> None:
+        """Before the job, so that the manager can count a death of this child as its class wants it."""
+        policy = runner.policy(Job(claimed, lambda: self._queue.failures(claimed)))
+        self._slot.note_policy(policy.max_retries, policy.retry_delay_seconds, policy.keep_exit_status_seconds)
+
+    def _finish(self, claimed: Claimed, runner: Runner, job: Job, verdict: Verdict) -> Outcome:
+        """Everything but a plain completion is written at once."""
+        if isinstance(verdict, Failed):
+            policy = replace(runner.policy(job), permanent=verdict.permanent)
+            return self._queue.fail(claimed, verdict.failure, policy)
+        if isinstance(verdict, Declined):
+            return self._queue.decline(claimed, verdict.run_after)
+        assert isinstance(verdict, Replaced)
+        return self._queue.replace(claimed, verdict.jobs)
+
+    # -- what is said about it -----------------------------------------------------------------------------------------
+
+    def _book(self, ended: Sequence[tuple[Claimed, JobEnd]]) -> None:
+        """Counts, log lines and records of attempts whose end has been committed."""
+        self._follow_log()
+        now = time.time()
+        lines, records = [], []
+        for job, end in ended:
+            lines.append(self._out.formatter.job(end, now))
+            self._slot.count(job.class_index, _COUNTER[end.outcome])
+            records.append(
+                events.pack(
+                    events.Event(
+                        job.class_index, end.outcome, self._slot.slot, end.delay_ms, end.lateness_ms, end.process_ms
+                    )
+                )
+            )
+        self._out.log.write("".join(lines))
+        dropped = events.write(self._out.event_fd, records)
+        if dropped:
+            self._slot.count_dropped(dropped)
+
+    def _follow_log(self) -> None:
+        """HUP reached the manager: open the files anew. Level-triggered, so none is missed in a long job."""
+        generation = self._slot.board.log_generation
+        if generation != self._log_generation:
+            self._log_generation = generation
+            self._out.log.reopen()
+            if self._out.error_path is not None:
+                redirect_output(self._out.error_path)
+
+    def _title(self, doing: str) -> None:
+        setproctitle(f"wmcore: child {self._slot.slot} {doing}")
+
+    def _debug(self, text: str) -> None:
+        self._out.log.write(self._out.formatter.note(f"child {self._slot.slot} {text}", time.time(), "debug"))
+
+
+def _late(end: JobEnd) -> JobEnd:
+    return JobEnd(end.name, Outcome.LATE, end.job, end.process_ms, end.delay_ms, end.lateness_ms)
+
+
+def run_child(child: Child) -> int:
+    """The whole life; returns the exit code."""
+    try:
+        child.run()
+    except KeyboardInterrupt:  # Ctrl-C between two jobs, at the terminal that this child has to itself
+        child.stop_daemon()
+    except Fenced as error:
+        print(f"child leaves: {error}", file=sys.stderr)
+        return 0
+    except QueueDown as error:
+        print(f"child leaves with its last job's end unwritten, the manager closes its books: {error}", file=sys.stderr)
+        return 0
+    return 0

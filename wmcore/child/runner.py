@@ -1,0 +1,80 @@
+"""Runs one job and says how it ended. The only place where user code is called."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from wmcore.backends.base import Claimed
+from wmcore.errors import SoftTimeout
+from wmcore.loading import Limits, LoadedClass
+from wmcore.model import Failure, RetryPolicy
+from wmcore.worker import Completed, Failed, Job, Verdict, Worker, failure_of
+
+NO_POLICY = RetryPolicy()
+
+
+class Runner:
+    """One class's instance in this child, with its limits."""
+
+    def __init__(self, loaded: LoadedClass, patient: bool) -> None:
+        """`patient`: no timeouts (somebody may sit at a debugger's prompt)."""
+        self.name = loaded.name
+        self._worker: Worker = loaded.kind()
+        self._patient = patient
+        self.limits = Limits(self._worker, loaded.limits)
+        self.grab_for = self.limits.grab_for()
+
+    def timeout(self) -> float | None:
+        return None if self._patient else self.limits.timeout()
+
+    def policy(self, job: Job) -> RetryPolicy:
+        """What the class says about a failure of this job. User code may stand behind it: where that fails, the job is
+        not tried again, and the reason is on standard error."""
+        try:
+            return self.limits.policy(job)
+        except Exception as error:
+            print(f"{self.name}: max_retries or retry_delay failed: {failure_of(error).message}", file=sys.stderr)
+            return NO_POLICY
+
+    def run(self, claimed: Claimed, failures: Callable[[], int]) -> tuple[Job, Verdict]:
+        """Call `work`. KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
+        job = Job(claimed, failures)
+        try:
+            with _soft_limit(None if self._patient else self.limits.soft_timeout(), self.name):
+                result = self._worker.work(job)
+            job.returned(result, self._worker.explicit)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: a job must not end its child
+            job.raised(error)
+        return job, job.verdict or Completed()
+
+
+@contextmanager
+def _soft_limit(seconds: float | None, name: str) -> Iterator[None]:
+    if seconds is None:
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise SoftTimeout(f"soft timeout of {name} after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def describe(failed: Failed, name: str, job: str, attempt_follows: bool, now: float) -> str:
+    """A failed attempt for the errorlogfile: when, what, why, where."""
+    failure: Failure = failed.failure
+    what = "will be tried again" if attempt_follows else "failed finally"
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
+    text = f"{stamp} {name} job {job} {what}: {failure.message}\n"
+    return text + "".join(f"    {line}\n" for line in failure.traceback.rstrip().splitlines())

@@ -1,0 +1,116 @@
+"""The log's lines, to the letter, and the files that they go to.
+
+One `os.write` per call on a descriptor opened with O_APPEND: lines of several processes never mix.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wmcore.model import Outcome
+
+WORDS = {
+    Outcome.COMPLETED: "completed",
+    Outcome.REPLACED: "completed",
+    Outcome.FAILED: "failed",
+    Outcome.RETRIED: "failed",
+    Outcome.DECLINED: "declined",
+    Outcome.LATE: "late",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """One attempt's end, as it is logged; milliseconds."""
+
+    name: str
+    outcome: Outcome
+    job: str
+    process_ms: float
+    delay_ms: float
+    lateness_ms: float
+
+
+class Formatter:
+    """Makes lines: the ancestor's text, or the same facts as JSON objects."""
+
+    def __init__(self, queue_type: str, log_format: str = "text") -> None:
+        self._queue_type = queue_type
+        self._json = log_format == "json"
+
+    def job(self, end: JobEnd, now: float) -> str:
+        word = WORDS[end.outcome]
+        if self._json:
+            return self._object(
+                now, event=f"job {word}", type=self._queue_type, **{"class": end.name}, process=int(end.process_ms),
+                delay=int(end.delay_ms), lateness=int(end.lateness_ms), job=end.job,
+            )  # fmt: skip
+        return (
+            f"{stamp(now)} {self._queue_type} job {word} {end.name} process:{int(end.process_ms)} "
+            f"delay:{int(end.delay_ms)} lateness:{int(end.lateness_ms)} job:{end.job}\n"
+        )
+
+    def started(self, slot: int, pid: int, now: float) -> str:
+        if self._json:
+            return self._object(now, event="child started", slot=slot, pid=pid)
+        return f"{stamp(now)} WorkerManager {slot} started with PID {pid}\n"
+
+    def exited(self, slot: int, pid: int, code: int, signal: int, now: float) -> str:
+        if self._json:
+            return self._object(now, event="child exited", slot=slot, pid=pid, code=code, signal=signal)
+        behind = f" signal:{signal}" if signal else ""
+        return f"{stamp(now)} WorkerManager {slot} exited with PID {pid} and exit code: {code}{behind}\n"
+
+    def note(self, text: str, now: float, level: str = "notice") -> str:
+        if self._json:
+            return self._object(now, event=level, text=text)
+        return f"{stamp(now)} WorkerManager {level}: {text}\n"
+
+    @staticmethod
+    def _object(now: float, **facts: object) -> str:
+        return json.dumps({"time": stamp(now), **facts}, ensure_ascii=False) + "\n"
+
+
+def stamp(now: float) -> str:
+    """Local time, as the ancestor writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
+
+
+class LogFile:
+    """Where lines go: files (opened anew by `reopen`) and standing descriptors (a terminal)."""
+
+    def __init__(self, paths: Iterable[Path] = (), fds: Iterable[int] = ()) -> None:
+        self._paths = tuple(paths)
+        self._fds = tuple(fds)
+        self._open: list[int] = []
+        self.reopen()
+
+    def reopen(self) -> None:
+        opened = [open_append(path) for path in self._paths]
+        for fd in self._open:
+            os.close(fd)
+        self._open = opened
+
+    def write(self, text: str) -> None:
+        data = text.encode(errors="replace")
+        for fd in (*self._open, *self._fds):
+            try:
+                os.write(fd, data)
+            except OSError:  # a full disk or a closed terminal must not stop a job
+                continue
+
+
+def open_append(path: Path) -> int:
+    """A descriptor (close-on-exec) that appends to `path`, created 0644 under the umask."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def redirect_output(path: Path) -> None:
+    """Standard output and error go to the end of `path` from now on."""
+    fd = open_append(path)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)

@@ -1,0 +1,220 @@
+"""The Unix socket: clients in, replies and status frames out. A slow client loses frames, never holds the daemon up."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wmcore import commands, status
+from wmcore.errors import AlreadyRunning, ConfigError, NotFound, QueueDown, Refused, WmError
+from wmcore.protocol import messages
+from wmcore.protocol.framing import (
+    MAX_LINE,
+    Code,
+    Incoming,
+    RpcError,
+    decode_body,
+    decode_request,
+    encode_error,
+    encode_notification,
+    encode_result,
+)
+
+if TYPE_CHECKING:
+    from wmcore.manager.core import Manager
+
+MOST_CLIENTS = 64
+IDLE_SECONDS = 3600.0
+WRITE_LIMIT = 8 * 1024 * 1024
+"""Bytes that may wait for one client; a status frame is dropped while more than a frame waits."""
+LONGEST_PATH = 107
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket at `path`, 0600. An existing one is connected to first: a living daemon's is never taken."""
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise ConfigError(f"socket path {path} is longer than the {LONGEST_PATH} bytes that Linux allows; set 'socket'")
+    _clear_dead(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+    except OSError as error:
+        raise ConfigError(f"socket {path}: {error.strerror}; set 'socket' to a path in a folder that exists") from None
+    finally:
+        os.umask(before)
+    sock.listen(MOST_CLIENTS)
+    sock.setblocking(False)
+    return sock
+
+
+def _clear_dead(path: Path) -> None:
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe.settimeout(1.0)
+    try:
+        probe.connect(str(path))
+    except (ConnectionRefusedError, FileNotFoundError):
+        with contextlib.suppress(OSError):
+            if path.is_socket():
+                path.unlink()
+        return
+    except OSError:
+        return  # bind says what is wrong
+    finally:
+        probe.close()
+    raise AlreadyRunning(f"another daemon answers on {path}; stop it, or set another 'socket'")
+
+
+class Server:
+    def __init__(self, manager: "Manager", sock: socket.socket) -> None:
+        self._manager = manager
+        self._sock = sock
+        self._clients: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=MAX_LINE)
+
+    async def close(self) -> None:
+        """Close the clients too: they must see that the daemon has gone."""
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._clients):
+            client.close()
+
+    @property
+    def viewers(self) -> int:
+        return sum(client.subscribed for client in self._clients)
+
+    def status(self) -> messages.Status:
+        self._manager.watched()
+        return status.build(self._manager, self.viewers)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Connection(self, self._manager, reader, writer)
+        if len(self._clients) >= MOST_CLIENTS:
+            client.send(encode_error(None, RpcError(Code.TOO_MANY, f"{MOST_CLIENTS} clients are connected already")))
+            client.close()
+            return
+        self._clients.add(client)
+        try:
+            await client.serve()
+        finally:
+            self._clients.discard(client)
+            client.close()
+
+
+class Connection:
+    """One client."""
+
+    def __init__(
+        self, server: Server, manager: "Manager", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._server = server
+        self._manager = manager
+        self._reader = reader
+        self._writer = writer
+        self._feed: asyncio.Task[None] | None = None
+
+    @property
+    def subscribed(self) -> bool:
+        return self._feed is not None and not self._feed.done()
+
+    def send(self, line: bytes) -> None:
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        if transport.get_write_buffer_size() + len(line) > WRITE_LIMIT:
+            transport.abort()  # it asks and does not read
+            return
+        self._writer.write(line)
+
+    def close(self) -> None:
+        if self._feed is not None:
+            self._feed.cancel()
+        self._writer.close()
+
+    async def serve(self) -> None:
+        while True:
+            try:
+                timeout = None if self.subscribed else IDLE_SECONDS
+                line = await asyncio.wait_for(self._reader.readuntil(), timeout)
+            except asyncio.LimitOverrunError:
+                self.send(encode_error(None, RpcError(Code.TOO_LONG, f"a request is at most {MAX_LINE} bytes")))
+                return
+            except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+                return
+            if line.strip():
+                await self._answer(line)
+            with contextlib.suppress(ConnectionError):
+                await self._writer.drain()
+
+    async def _answer(self, line: bytes) -> None:
+        request_id = None
+        try:
+            request = decode_request(line)
+            request_id = request.id
+            result = await self._call(request)
+        except RpcError as error:
+            self.send(encode_error(request_id, error))
+            return
+        if request_id is not None:
+            self.send(encode_result(request_id, result))
+
+    async def _call(self, request: Incoming) -> Any:
+        kind = messages.METHODS.get(request.method)
+        if kind is None:
+            raise RpcError(Code.NO_METHOD, f"there is no method {request.method!r}")
+        params = decode_body(request.params, kind)
+        try:
+            if isinstance(params, messages.GetStatus):
+                return self._server.status()
+            if isinstance(params, messages.Subscribe):
+                return self._subscribe(params)
+            return await commands.COMMANDS[kind](self._manager, params)
+        except NotFound as error:
+            raise RpcError(Code.NOT_FOUND, str(error)) from None
+        except Refused as error:
+            raise RpcError(Code.REFUSED, str(error)) from None
+        except QueueDown as error:
+            raise RpcError(Code.QUEUE_DOWN, str(error)) from None
+        except WmError as error:
+            raise RpcError(Code.INTERNAL, str(error)) from None
+        except Exception as error:  # the door: a mistake of ours is told to the client and the log, the daemon goes on
+            self._manager.note(f"method {request.method} failed: {type(error).__name__}: {error}", "error")
+            raise RpcError(Code.INTERNAL, f"{type(error).__name__}; the daemon's log says more") from error
+
+    def _subscribe(self, request: messages.Subscribe) -> messages.Subscription:
+        interval = min(60.0, max(0.1, request.interval))
+        if self._feed is not None:
+            self._feed.cancel()
+        self._feed = asyncio.create_task(self._send_frames(interval, request.delta))
+        return messages.Subscription(interval=interval)
+
+    async def _send_frames(self, interval: float, delta: bool) -> None:
+        """Frames until the client leaves. One that has not read the last frame yet gets none: it loses frames, and the
+        next one it gets is the newest."""
+        last: dict[str, Any] = {}
+        due = time.monotonic()
+        while True:
+            if self._writer.transport.get_write_buffer_size() == 0:
+                frame = self._server.status()
+                if delta:
+                    last = self._send_delta(msgspec.to_builtins(frame), last)
+                else:
+                    self.send(encode_notification("status", frame))
+            due = max(due + interval, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+
+    def _send_delta(self, frame: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
+        if last:
+            changed = {key: value for key, value in frame.items() if last.get(key) != value}
+            self.send(encode_notification("status.delta", changed))
+        else:
+            self.send(encode_notification("status", frame))
+        return frame

@@ -1,0 +1,76 @@
+"""`wmtui`: reads the command line, runs one verb. Loads nothing but the standard library until it knows which."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wmtui.verbs.base import Verb
+
+EXIT_CODES = "exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there"
+
+
+def common_options() -> argparse.ArgumentParser:
+    """Understood before and behind the verb."""
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("-t", "--target", metavar="TARGET", help="a socket or a conf.yml; without it: the daemon here")
+    common.add_argument("--json", action="store_true", help="print the reply as JSON")
+    return common
+
+
+def build_parser(verbs: Sequence["Verb"]) -> argparse.ArgumentParser:
+    from wmcore import __version__
+
+    common = common_options()
+    parser = argparse.ArgumentParser(
+        prog="wmtui", description="Look at and steer a wmcore daemon.", epilog=EXIT_CODES, parents=[common],
+        allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"wmtui {__version__}")
+    parsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in verbs:
+        each = parsers.add_parser(
+            verb.name, help=verb.help, description=verb.help, parents=[common], allow_abbrev=False
+        )
+        each.set_defaults(run=verb.run)
+        verb.arguments(each)
+    return parser
+
+
+def parse(argv: list[str], verbs: Sequence["Verb"]) -> argparse.Namespace:
+    """The common options are taken out first: argparse would let one between two words end the list of words."""
+    defaults = argparse.Namespace(target=None, json=False)
+    common, rest = common_options().parse_known_args(argv, defaults)
+    return build_parser(verbs).parse_args(rest, common)
+
+
+def all_verbs() -> "list[Verb]":
+    from wmtui.verbs import attach, failed, jobs, log, status, steer
+
+    return [*attach.VERBS, *status.VERBS, *steer.VERBS, *failed.VERBS, *jobs.VERBS, *log.VERBS]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code; argparse leaves by SystemExit(2)."""
+    from wmcore.errors import WmError
+    from wmtui import printing
+
+    try:
+        args = parse(sys.argv[1:] if argv is None else argv, all_verbs())
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except WmError as error:
+        printing.err(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `wmtui ... | head` has seen enough; nothing may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

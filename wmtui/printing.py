@@ -1,0 +1,82 @@
+"""Plain text for a terminal or a pipe: data made harmless, columns made even."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+_CONTROL = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_HIDDEN = dict.fromkeys([*range(0x80, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F),
+                         *range(0x2066, 0x206A)], 0xFFFD)  # fmt: skip
+_LINE = _CONTROL | _HIDDEN | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
+_BLOCK = {code: symbol for code, symbol in _LINE.items() if code not in (0x09, 0x0A)}
+
+
+def clean(text: object) -> str:
+    """`text` on one line, each control character (escape sequences, newlines, turned-round text) as a visible symbol:
+    job arguments and error messages are other people's bytes, and a terminal obeys bytes."""
+    return str(text).translate(_LINE)
+
+
+def clean_block(text: str) -> str:
+    """The same for several lines: newlines and tabs stay."""
+    return text.replace("\r\n", "\n").translate(_BLOCK)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> list[str]:
+    """Lines with even columns; `right` has an `r` for each column that is set to the right, as in "lrr". Nothing is
+    cut: what is wider than the terminal may wrap, but grep finds it."""
+    cells = [list(heads), *([clean("-" if cell is None else cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+    sides = right.ljust(len(heads), "l")
+    return [
+        " ".join(
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def clock(at: float | None, now: float | None = None) -> str:
+    """Unix seconds in the reader's local time: the time of day within a day of `now`, else the date with it."""
+    if at is None:
+        return "-"
+    within = now is not None and abs(now - at) < 86400
+    return time.strftime("%H:%M:%S" if within else "%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def plural(number: int, word: str) -> str:
+    """ "1 child", "2 children", "3 jobs"."""
+    if number == 1:
+        return f"1 {word}"
+    return f"{number} children" if word == "child" else f"{number} {word}s"
+
+
+def size(number: int | None) -> str:
+    """Bytes as people say them: "830K", "30M", "1.5G"."""
+    if number is None:
+        return "-"
+    if number < 1024 * 1024:
+        return f"{number // 1024}K"
+    megabytes = number / (1024 * 1024)
+    return f"{megabytes:.0f}M" if megabytes < 1000 else f"{megabytes / 1024:.1f}G"
+
+
+def as_json(reply: object) -> str:
+    """The reply with its names on the wire, in one line. Control characters stay JSON escapes."""
+    text = msgspec.json.encode(reply).decode()
+    return text.translate({code: f"\\u{code:04x}" for code in (0x7F, *_HIDDEN)})
+
+
+def out(lines: Iterable[str] | str) -> None:
+    """To stdout, whatever its encoding: what that cannot write becomes a question mark."""
+    text = lines if isinstance(lines, str) else "\n".join(lines)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def err(sentence: str) -> None:
+    encoding = sys.stderr.encoding or "utf-8"
+    print(f"wmtui: {clean_block(sentence)}".encode(encoding, "replace").decode(encoding), file=sys.stderr)

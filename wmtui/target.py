@@ -1,0 +1,138 @@
+"""TARGET: which daemon is meant. A socket, a conf.yml, later ssh://; without one, the daemon that runs here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wmcore import paths
+from wmcore.errors import NoDaemon, UsageError, WmError
+from wmcore.protocol.client import Client, Unreachable
+from wmcore.protocol.messages import Hello, HelloReply
+
+DEFAULT_PIDFILE = "/var/run/workermanager.pid"
+PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An announced daemon: what it says of itself, or why it could not be asked."""
+
+    socket: Path
+    hello: HelloReply | None
+    problem: NoDaemon | None = None
+
+    @property
+    def there(self) -> bool:
+        """Nobody listens at a dead one; one that does not answer us may well be alive."""
+        return self.problem is None or isinstance(self.problem, Unreachable)
+
+    def __str__(self) -> str:
+        if self.hello is None:
+            return f"  {self.socket}  (does not answer)"
+        return f"  {self.socket}  {self.hello.conf}"
+
+
+@dataclass(frozen=True, slots=True)
+class SshTarget:
+    host: str
+    user: str | None = None
+    port: int | None = None
+    socket: str | None = None
+
+
+def resolve(target: str | None) -> Path:
+    """The socket that `target` means. Raises UsageError for a target that is none, and where none is given and several
+    daemons run; NoDaemon where none runs."""
+    if target is None:
+        return the_only_one(found())
+    if target.startswith("ssh://"):
+        refuse_ssh(parse_ssh(target))
+    path = Path(target)
+    if path.suffix in (".yml", ".yaml") or path.is_file():
+        return socket_of_conf(path)
+    if path.is_dir():
+        raise UsageError(f"target {target} is a folder; name a socket, a conf.yml or ssh://HOST")
+    return path
+
+
+def found() -> list[Found]:
+    """All announced daemons, asked who they are."""
+    return [_ask(socket) for socket in paths.announced()]
+
+
+def the_only_one(daemons: list[Found]) -> Path:
+    """Raises UsageError listing them where there are several, NoDaemon where there is none."""
+    there = [daemon for daemon in daemons if daemon.there]
+    if len(there) == 1:
+        return there[0].socket
+    if there:
+        listing = "\n".join(map(str, there))
+        raise UsageError(f"{len(there)} daemons run here, say which with -t SOCKET or -t CONF:\n{listing}")
+    if daemons and daemons[0].problem is not None:
+        raise daemons[0].problem
+    looked = ", ".join(map(str, paths.search_dirs()))
+    raise NoDaemon(f"no daemon found here (looked for links in {looked}); name one with -t SOCKET or -t CONF")
+
+
+def socket_of_conf(path: Path) -> Path:
+    """The socket of the daemon with this conf.yml. Its relative paths count from where the daemon was started: that is
+    supposed to be here, and where it is not, the daemons that run are asked for their conf.yml."""
+    named = _socket_in(path)
+    if named.is_absolute() or named.exists():
+        return named
+    for daemon in found():
+        if daemon.hello is not None and daemon.hello.conf and Path(daemon.hello.conf) == path.resolve():
+            return daemon.socket
+    return named.absolute()
+
+
+def parse_ssh(target: str) -> SshTarget:
+    """`ssh://[user@]host[:port][/socket]`; raises UsageError."""
+    parts = urlsplit(target)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"target {target}: {error}; it goes ssh://[user@]host[:port][/socket]") from None
+    if not host or host.startswith("-") or parts.password is not None:
+        raise UsageError("an ssh target goes ssh://[user@]host[:port][/socket], without a password")
+    return SshTarget(host, parts.username, port, parts.path if parts.path not in ("", "/") else None)
+
+
+def refuse_ssh(target: SshTarget) -> None:
+    """Raises UsageError with what works instead."""
+    host = f"{target.user}@{target.host}" if target.user else target.host
+    port = f" -p {target.port}" if target.port else ""
+    socket = f" {target.socket}" if target.socket else ""
+    raise UsageError(
+        f"ssh targets come with a later release; today this works: ssh{port} {host} -t wmtui attach{socket}"
+    )
+
+
+def _ask(socket: Path) -> Found:
+    try:
+        with Client.connect(socket, PROBE_SECONDS) as client:
+            return Found(socket, client.call(Hello()))
+    except NoDaemon as problem:
+        return Found(socket, None, problem)
+    except WmError as error:
+        return Found(socket, None, Unreachable(str(error)))
+
+
+def _socket_in(path: Path) -> Path:
+    """`socket:` of a conf.yml, else its pidfile with .sock. Only these keys are read: the daemon checks the rest."""
+    import yaml
+
+    try:
+        conf = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {error}") from None
+    if not isinstance(conf, dict):
+        raise UsageError(f"{path} is not a wmcore configuration: it must be a mapping with `workers:` and more")
+    for key in ("socket", "pidfile"):
+        if not isinstance(conf.get(key), str | None):
+            raise UsageError(f"{path}: {key} must be a path")
+    if conf.get("socket"):
+        return Path(conf["socket"])
+    return Path(conf.get("pidfile") or DEFAULT_PIDFILE).with_suffix(".sock")
