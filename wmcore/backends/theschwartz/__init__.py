@@ -1,0 +1,91 @@
+"""TheSchwartz: a reliable job queue in a relational database, with the tables that Perl's module has.
+
+Semantics: https://metacpan.org/pod/TheSchwartz. What is mended stands in `child` and `closing`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wmcore.backends.base import ChildQueue, ManagerQueue, Position
+from wmcore.config.records import Config
+
+if TYPE_CHECKING:
+    from wmcore.backends.theschwartz.database import Database
+
+
+def daemon_name(config: Config) -> str:
+    """Under which its claims stand: host and instance."""
+    import socket
+
+    return f"{socket.gethostname()}/{config.instance}"[:191]
+
+
+def preload(config: Config) -> None:
+    """Import what children will need, in the loader: drivers and the SQL compiler, no connection."""
+    from sqlalchemy import make_url
+
+    from wmcore.backends.theschwartz import child, database, manager  # noqa: F401
+
+    for entry in config.databases:
+        make_url(entry.url).get_dialect().import_dbapi()
+
+
+def open_child_queue(
+    config: Config, names: Sequence[str], slot: int, owner: str, position: Position
+) -> ChildQueue:
+    """A child's side; connects when it is first used."""
+    import os
+
+    from wmcore.backends.theschwartz.child import TheSchwartzChild
+    from wmcore.backends.theschwartz.database import Database
+    from wmcore.backends.theschwartz.manager import local_store, prepare_local
+    from wmcore.backends.theschwartz.outcomes import Who
+    from wmcore.backends.theschwartz.selecting import Selection
+
+    return TheSchwartzChild(
+        databases=[Database(entry, index) for index, entry in enumerate(config.databases)],
+        names=names,
+        who=Who(slot, os.getpid()),
+        daemon=daemon_name(config),
+        owner=owner,
+        position=position,
+        selection=Selection(limit=1, prioritize=config.prioritize, floor=config.floor),
+        retry_seconds=config.retry_seconds,
+        local=lambda: prepare_local(local_store(config.state_dir)),
+    )
+
+
+def open_manager_queue(config: Config, names: Sequence[str]) -> ManagerQueue:
+    """The manager's side; connects when it is first used."""
+    from wmcore.backends.theschwartz.manager import TheSchwartzManager
+
+    return TheSchwartzManager(config, names, daemon_name(config))
+
+
+def _databases(config: Config) -> "list[Database]":
+    from wmcore.backends.theschwartz.database import Database
+
+    return [Database(entry, index, durable=True) for index, entry in enumerate(config.databases)]
+
+
+def init_db(config: Config, dry_run: bool) -> list[str]:
+    """Create what is missing, or only name it. Returns the statements. Raises QueueDown."""
+    from wmcore.backends.theschwartz import schema
+
+    statements: list[str] = []
+    for db in _databases(config):
+        statements += schema.create(db, dry_run=dry_run)
+        db.close()
+    return statements
+
+
+def check(config: Config) -> list[str]:
+    """Does each database answer, with its tables? Returns recommendations. Raises QueueDown."""
+    from wmcore.backends.theschwartz import schema
+
+    notices = []
+    for db in _databases(config):
+        db.require_schema()
+        notices += [f"database {db.name}: recommended: {statement}" for statement in schema.missing(db)]
+        db.close()
+    return notices

@@ -1,0 +1,340 @@
+"""A child's side of the queue: claim, acknowledge, fail, by the protocol that `closing` relies on.
+
+The ids of a batch stand in the child's row of `wm_claim`, its position stands in its slot. One transaction per turn
+deletes what is finished, claims what is next and moves the row's `seq`; after the COMMIT the slot is moved. Whoever
+finds the child dead compares the two. Every write is conditional on the row's owner and `seq` (else: Fenced) and on the
+job's lease (else: late).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from wmcore.backends.base import Claimed, NewJob, Position, Turn
+from wmcore.backends.theschwartz import outcomes, rows
+from wmcore.backends.theschwartz.claimrow import ClaimRow
+from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.insert import insert_jobs
+from wmcore.backends.theschwartz.outcomes import Who
+from wmcore.backends.theschwartz.rows import Funcids, Row
+from wmcore.backends.theschwartz.selecting import Selection, choose, due
+from wmcore.errors import Fenced, QueueDown
+from wmcore.model import Failure, Outcome, RetryPolicy
+
+
+@dataclass(slots=True)
+class Batch:
+    """What this child holds, all in one database and of one class."""
+
+    database: int
+    funcid: int
+    lease: int
+    jobs: list[Claimed]
+    started: int = 0
+    finished: int = 0
+    acked: int = 0
+    keep: dict[int, int] = field(default_factory=dict)  # jobid -> seconds that its exit status is kept
+
+
+@dataclass(slots=True)
+class Place:
+    """One database as this child uses it."""
+
+    db: Database
+    funcids: Funcids
+    claim: ClaimRow
+    down_until: float = 0.0  # monotonic
+
+
+class TheSchwartzChild:
+    """Implements `backends.base.ChildQueue`."""
+
+    def __init__(
+        self, databases: Sequence[Database], names: Sequence[str], who: Who, daemon: str, owner: str,
+        position: Position, selection: Selection, retry_seconds: float, local: Callable[[], Database],
+    ) -> None:  # fmt: skip
+        self._names = names
+        self._who = who
+        self._position = position
+        self._selection = selection
+        self._retry_seconds = retry_seconds
+        self._local = local
+        self._places = [Place(db, Funcids(db), ClaimRow(db, daemon, who.slot, owner)) for db in databases]
+        self._next = who.slot % len(self._places)
+        self._batch: Batch | None = None
+        self._intended: Outcome | None = None  # of the job whose COMMIT is in doubt
+
+    # -- turns ---------------------------------------------------------------------------------------------------------
+
+    def turn(self, classes: Sequence[int], grab_for: Sequence[int]) -> Turn:
+        late: frozenset[str] = frozenset()
+        acknowledged = self._batch is not None
+        if self._batch is not None:
+            place = self._places[self._batch.database]
+            late, jobs = self._acknowledge_or_leave(place, classes, grab_for)
+            if jobs:
+                return Turn(jobs, late)
+        try:
+            return Turn(self._claim_anywhere(classes, grab_for) if classes else (), late)
+        except QueueDown:
+            if acknowledged:
+                return Turn((), late)  # what was acknowledged has to be told; the next turn meets the error again
+            raise
+
+    def _acknowledge_or_leave(
+        self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
+    ) -> tuple[frozenset[str], Sequence[Claimed]]:
+        """With several databases, one that is down must not hold this child: it leaves, the manager closes its books
+        when the database is back, and the next child works with the others."""
+        try:
+            return self._acknowledge(place, classes, grab_for)
+        except QueueDown as error:
+            if len(self._places) > 1:
+                raise Fenced(f"a finished job is left to the manager, its database is down: {error}") from None
+            raise
+
+    def _acknowledge(
+        self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
+    ) -> tuple[frozenset[str], Sequence[Claimed]]:
+        """Close the batch in hand and, where our tables stand, claim the next in the same transaction."""
+        batch = self._batch
+        assert batch is not None
+        self._clear_doubt(place)
+        if self._batch is None:  # the last turn's COMMIT did happen
+            return frozenset(), ()
+        if place.db.bare:
+            late = place.db.atomically(lambda: self._delete_batch(place, batch))
+            self._batch = None
+            return late, ()
+        if batch.acked == len(batch.jobs) and not classes:
+            self._batch = None
+            return frozenset(), ()
+
+        def work() -> tuple[frozenset[str], list[Row], int, int]:
+            late = self._delete_batch(place, batch)
+            found, class_index, lease = self._take(place, classes, grab_for)
+            place.claim.move(found[0].funcid if found else 0, lease, [row.jobid for row in found])
+            return late, found, class_index, lease
+
+        with place.claim.in_doubt_unless_committed():
+            late, found, class_index, lease = place.db.atomically(work)
+        place.claim.seq += 1
+        return late, self._hold(place, found, class_index, lease)
+
+    def _delete_batch(self, place: Place, batch: Batch) -> frozenset[str]:
+        """Acknowledge what is finished, give back what was never started."""
+        late = set()
+        for number in range(batch.acked, len(batch.jobs)):
+            job = batch.jobs[number]
+            if number < batch.finished:
+                keep = batch.keep.get(job.number, 0)
+                if not outcomes.delete_finished(place.db, job.number, batch.funcid, batch.lease, keep):
+                    late.add(job.id)
+            else:
+                outcomes.release(place.db, job.number, batch.funcid, batch.lease)
+        return frozenset(late)
+
+    def _claim_anywhere(self, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
+        """A batch from the first database that has one, starting behind the last that gave one. Databases that are down
+        are skipped for a while; raises QueueDown when all are."""
+        trouble: QueueDown | None = None
+        up = 0
+        for step in range(len(self._places)):
+            place = self._places[(self._next + step) % len(self._places)]
+            if time.monotonic() < place.down_until:
+                continue
+            try:
+                jobs = self._claim(place, classes, grab_for)
+            except QueueDown as error:
+                trouble = error
+                if len(self._places) > 1:
+                    place.down_until = time.monotonic() + self._retry_seconds
+                continue
+            up += 1
+            if jobs:
+                self._next = (self._next + step + 1) % len(self._places)
+                return jobs
+        if not up:
+            for place in self._places:  # nobody is there: whoever comes first is welcome
+                place.down_until = 0.0
+            raise trouble or QueueDown("no database is up")
+        return ()
+
+    def _claim(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
+        if "job" not in place.db.tables:
+            place.db.require_schema()
+        self._clear_doubt(place)
+        open_classes = [index for index in classes if due(place.db, self._selection, self._funcid(place, index))]
+        if not open_classes:
+            return ()
+        if place.db.bare:
+            return self._claim_bare(place, open_classes[0], grab_for)
+        place.claim.register()
+
+        def work() -> tuple[list[Row], int, int]:
+            found, class_index, lease = self._take(place, open_classes, grab_for)
+            if found:
+                place.claim.move(found[0].funcid, lease, [row.jobid for row in found])
+            return found, class_index, lease
+
+        with place.claim.in_doubt_unless_committed():
+            found, class_index, lease = place.db.atomically(work)
+        if not found:
+            return ()
+        place.claim.seq += 1
+        return self._hold(place, found, class_index, lease)
+
+    def _take(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
+        """Inside a transaction: the rows of the first class that has any become ours."""
+        for index in classes:
+            found = choose(place.db, self._selection, self._funcid(place, index))
+            if found:
+                lease = int(found[0].now) + grab_for[index]
+                ours = [row for row in found if self._grab(place.db, row, lease)]
+                if ours:
+                    return ours, index, lease
+        return [], 0, 0
+
+    @staticmethod
+    def _grab(db: Database, row: Row, lease: int) -> bool:
+        """Compare and set, as Perl does: right with and without SKIP LOCKED."""
+        done = db.run(
+            f"UPDATE {db.table('job')} SET grabbed_until = :lease "
+            f"WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :before",
+            {"lease": lease, "jobid": row.jobid, "funcid": row.funcid, "before": row.grabbed_until},
+        )
+        return done.rowcount == 1
+
+    def _claim_bare(self, place: Place, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
+        """Without our tables: one job, noted in the slot before the claim is committed."""
+
+        def work() -> tuple[list[Row], int]:
+            for row in choose(place.db, self._selection, self._funcid(place, index)):
+                lease = int(row.now) + grab_for[index]
+                self._position.note(place.db.index, row.jobid, lease, index)
+                if self._grab(place.db, row, lease):
+                    return [row], lease
+            return [], 0
+
+        found, lease = place.db.atomically(work)
+        return self._batch_of(place, found, index, lease)
+
+    def _hold(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+        """After the COMMIT: the slot learns of it."""
+        self._position.claimed(place.db.index, place.claim.seq)
+        return self._batch_of(place, found, index, lease)
+
+    def _batch_of(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+        if not found:
+            self._batch = None
+            return ()
+        jobs = [self._claimed(place.db, row, index) for row in found]
+        self._batch = Batch(place.db.index, found[0].funcid, lease, jobs)
+        return jobs
+
+    def _claimed(self, db: Database, row: Row, index: int) -> Claimed:
+        return Claimed(
+            id=rows.job_id(db, row.jobid), class_index=index, funcname=self._names[index], raw=row.raw,
+            insert_time=row.insert_time, run_after=row.run_after, claimed_at=row.now, priority=row.priority,
+            uniqkey=row.uniqkey, coalesce=row.coalesce, number=row.jobid, database=db.index,
+        )  # fmt: skip
+
+    def _funcid(self, place: Place, index: int) -> int | None:
+        return place.funcids.get(self._names[index])
+
+    # -- one job -------------------------------------------------------------------------------------------------------
+
+    def start(self, job: Claimed) -> None:
+        batch = self._in_hand(job)
+        batch.started += 1
+        self._position.started(batch.started)
+
+    def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
+        batch = self._in_hand(job)
+        if keep_exit_status_seconds:
+            batch.keep[job.number] = keep_exit_status_seconds
+        batch.finished += 1
+        self._position.finished(batch.finished)
+
+    def failures(self, job: Claimed) -> int:
+        return outcomes.failures(self._places[job.database].db, job.number)
+
+    def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
+        db = self._places[job.database].db
+
+        def write(row: Row) -> Outcome:
+            local = self._local() if db.bare else None
+            return outcomes.record_failure(db, local, row, job.funcname, failure, policy, self._who)
+
+        return self._finalise(job, write)
+
+    def decline(self, job: Claimed, run_after: float | None) -> Outcome:
+        db = self._places[job.database].db
+
+        def write(row: Row) -> Outcome:
+            outcomes.release(db, row.jobid, row.funcid, row.grabbed_until, run_after)
+            return Outcome.DECLINED
+
+        return self._finalise(job, write)
+
+    def replace(self, job: Claimed, jobs: Sequence[NewJob]) -> Outcome:
+        place = self._places[job.database]
+        for new in jobs:
+            place.funcids.make(new.funcname)
+
+        def write(row: Row) -> Outcome:
+            insert_jobs(place.db, place.funcids, jobs)
+            outcomes.delete_finished(place.db, row.jobid, row.funcid, row.grabbed_until)
+            return Outcome.REPLACED
+
+        return self._finalise(job, write)
+
+    def _finalise(self, job: Claimed, write: Callable[[Row], Outcome]) -> Outcome:
+        """A transaction of its own that also acknowledges all that finished before this job."""
+        batch = self._in_hand(job)
+        place = self._places[batch.database]
+        number = batch.finished
+        in_doubt = self._clear_doubt(place)
+        if in_doubt is not None and in_doubt > number and self._intended is not None:
+            outcome = self._intended  # the COMMIT whose answer we never saw did happen
+        else:
+            outcome = self._write_end(place, batch, number, job, write)
+        batch.acked = batch.finished = number + 1
+        self._position.finished(batch.finished)
+        return outcome
+
+    def _write_end(
+        self, place: Place, batch: Batch, number: int, job: Claimed, write: Callable[[Row], Outcome]
+    ) -> Outcome:
+        def work() -> Outcome:
+            if not place.db.bare:
+                place.claim.acknowledge(number + 1)
+            for earlier in range(batch.acked, number):
+                before = batch.jobs[earlier]
+                keep = batch.keep.get(before.number, 0)
+                outcomes.delete_finished(place.db, before.number, batch.funcid, batch.lease, keep)
+            row = outcomes.held(place.db, job.number, batch.funcid, batch.lease)
+            self._intended = Outcome.LATE if row is None else write(row)
+            return self._intended
+
+        with place.claim.in_doubt_unless_committed():
+            return place.db.atomically(work)
+
+    def _clear_doubt(self, place: Place) -> int | None:
+        """After a COMMIT without an answer: what the row says now; its `acked` where the batch is still held."""
+        if place.db.bare or not place.claim.in_doubt:
+            return None
+        seen = place.claim.settle()
+        if seen is None:  # the turn did happen: what it claimed has been given back
+            self._batch = None
+            self._position.claimed(place.db.index, place.claim.seq)
+        return seen
+
+    def _in_hand(self, job: Claimed) -> Batch:
+        assert self._batch is not None
+        assert self._batch.jobs[self._batch.finished].id == job.id, "jobs of a batch run strictly in order"
+        return self._batch
+
+    def close(self) -> None:
+        for place in self._places:
+            place.db.close()

@@ -1,0 +1,117 @@
+"""A child's row in `wm_claim`: who holds which ids, fenced by owner and seq."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy.exc import IntegrityError
+
+from wmcore.backends.theschwartz import outcomes
+from wmcore.backends.theschwartz.database import Database
+from wmcore.errors import Fenced, QueueDown
+
+OWN = "daemon = :daemon AND slot = :slot"
+
+
+def pack(ids: Sequence[int]) -> str:
+    return ",".join(str(number) for number in ids)
+
+
+def unpack(ids: str) -> list[int]:
+    return [int(part) for part in ids.split(",") if part]
+
+
+class ClaimRow:
+    def __init__(self, db: Database, daemon: str, slot: int, owner: str) -> None:
+        self._db = db
+        self._keys = {"daemon": daemon, "slot": slot, "owner": owner}
+        self._owner = owner
+        self._registered = False
+        self.seq = 0
+        self.in_doubt = False
+
+    @property
+    def _table(self) -> str:
+        return self._db.table("wm_claim")
+
+    def register(self) -> None:
+        """Make the row ours, once in a life. Raises QueueDown while a dead child's ids still stand in it."""
+        if self._registered:
+            return
+        self._db.atomically(self._take_over)
+        self._registered = True
+
+    def _take_over(self) -> None:
+        row = self._db.one(f"SELECT seq, ids FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}", self._keys)
+        if row is None:
+            try:
+                self._db.run(
+                    f"INSERT INTO {self._table} (daemon, slot, owner, seq, lease, funcid, ids, acked, heartbeat) "
+                    "VALUES (:daemon, :slot, :owner, 1, 0, 0, '', 0, 0)",
+                    self._keys,
+                )
+            except IntegrityError:
+                raise QueueDown(f"slot {self._keys['slot']} has another child in {self._db.name}") from None
+            self.seq = 1
+            return
+        if row[1]:
+            raise QueueDown(f"the books of slot {self._keys['slot']} are not closed yet in {self._db.name}")
+        self.seq = int(row[0]) + 1
+        self._db.run(
+            f"UPDATE {self._table} SET owner = :owner, seq = :seq, ids = '', acked = 0 WHERE {OWN}",
+            {**self._keys, "seq": self.seq},
+        )
+
+    def move(self, funcid: int, lease: int, ids: Sequence[int]) -> None:
+        """Inside the turn's transaction: the next batch, under the next seq. Raises Fenced."""
+        done = self._db.run(
+            f"UPDATE {self._table} SET seq = seq + 1, lease = :lease, funcid = :funcid, ids = :ids, acked = 0, "
+            f"heartbeat = {self._db.dialect.second} WHERE {OWN} AND owner = :owner AND seq = :seq",
+            {**self._keys, "seq": self.seq, "lease": lease, "funcid": funcid, "ids": pack(ids)},
+        )
+        self._own(done.rowcount)
+
+    def acknowledge(self, count: int) -> None:
+        """Inside a transaction: the first `count` jobs of the batch have ended. Raises Fenced."""
+        done = self._db.run(
+            f"UPDATE {self._table} SET acked = :count WHERE {OWN} AND owner = :owner AND seq = :seq",
+            {**self._keys, "seq": self.seq, "count": count},
+        )
+        self._own(done.rowcount)
+
+    def _own(self, rowcount: int) -> None:
+        if rowcount != 1:
+            raise Fenced(f"the claim row of slot {self._keys['slot']} in {self._db.name} belongs to another life")
+
+    @contextmanager
+    def in_doubt_unless_committed(self) -> Iterator[None]:
+        """A connection that breaks in here may have broken after the COMMIT."""
+        try:
+            yield
+        except QueueDown:
+            self.in_doubt = self._registered
+            raise
+
+    def settle(self) -> int | None:
+        """After a COMMIT in doubt. None: the turn happened, and what it claimed is given back (the next batch, if any,
+        starts from a fresh seq); else the row's `acked`, for the batch still in hand. Raises Fenced, QueueDown."""
+        seen = self._db.atomically(self._settle)
+        self.in_doubt = False
+        return seen
+
+    def _settle(self) -> int | None:
+        row = self._db.one(
+            f"SELECT owner, seq, lease, funcid, ids, acked FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}",
+            self._keys,
+        )
+        if row is None or row[0] != self._owner:
+            self._own(0)
+        assert row is not None
+        if int(row[1]) == self.seq:
+            return int(row[5])
+        for jobid in unpack(row[4]):
+            outcomes.release(self._db, jobid, int(row[3]), int(row[2]))
+        self.seq = int(row[1]) + 1
+        self._db.run(
+            f"UPDATE {self._table} SET seq = :seq, ids = '', acked = 0 WHERE {OWN}", {**self._keys, "seq": self.seq}
+        )
+        return None

@@ -1,0 +1,253 @@
+"""The manager's side: questions, books, the failed list. Called from several threads, each with its own connections."""
+
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow
+from wmcore.backends.theschwartz import failed, rows, schema
+from wmcore.backends.theschwartz.closing import Closer
+from wmcore.backends.theschwartz.database import Database, Retry
+from wmcore.backends.theschwartz.failed import Store
+from wmcore.backends.theschwartz.rows import Funcids
+from wmcore.backends.theschwartz.selecting import Selection, claimable
+from wmcore.config.records import Config, DatabaseConfig
+from wmcore.errors import NotFound, QueueDown
+from wmcore.model import COUNT_LIMIT, QueueFigures
+
+LOCAL = "l"
+"""The key of the daemon's own failed store."""
+WEEK = 7 * 86400
+
+
+class _Connections(threading.local):
+    """Each thread's databases."""
+
+    def __init__(self, config: Config) -> None:
+        self.databases = [Database(entry, index) for index, entry in enumerate(config.databases)]
+        self.funcids = [Funcids(db) for db in self.databases]
+        self.local = local_store(config.state_dir)
+        self.marks: dict[int, int] = {}
+
+
+def local_store(state_dir: Path) -> Database:
+    path = state_dir / "failed.db"
+    return Database(DatabaseConfig(f"sqlite:///{path}", str(path)), 0, durable=True)
+
+
+def prepare_local(db: Database) -> Database:
+    """The daemon's own store, its table made where it is missing."""
+    db.connect()
+    if not db.has("wm_failed"):
+        for statement in schema.ours(db)["wm_failed"]:
+            db.run(statement)
+        db.drop()
+    return db
+
+
+class TheSchwartzManager:
+    """Implements `backends.base.ManagerQueue`."""
+
+    def __init__(self, config: Config, names: Sequence[str], daemon: str) -> None:
+        self._names = list(names)
+        self._daemon = daemon
+        self._selection = Selection(prioritize=config.prioritize, floor=config.floor)
+        self._here = _Connections(config)
+        self.databases = [entry.name for entry in config.databases]
+
+    # -- is there work? ------------------------------------------------------------------------------------------------
+
+    def probe(self, database: int) -> list[str]:
+        db = self._here.databases[database]
+        db.drop()
+        db.require_schema()
+        if db.bare:
+            return [
+                f"database {db.name} has no wm_ tables: jobs are claimed one at a time and failed jobs are kept in "
+                "state_dir; wmcore --init-db adds them"
+            ]
+        return []
+
+    def changed(self, database: int) -> bool:
+        db = self._here.databases[database]
+        if db.dialect.name != "sqlite":
+            return True
+        row = db.one("PRAGMA data_version")
+        version = int(row[0]) if row else 0
+        before = self._here.marks.get(database)
+        self._here.marks[database] = version
+        return before != version
+
+    def ask(self, database: int, classes: Sequence[int], limit: int) -> Due:
+        db = self._here.databases[database]
+        known = [(index, funcid) for index in classes if (funcid := self._funcid(database, index)) is not None]
+        if not known:
+            return Due()
+        job, where = db.table("job"), claimable(db, self._selection)
+        parts = []
+        for index, funcid in known:
+            mine = where.replace(":funcid", str(funcid))
+            parts.append(
+                f"SELECT {index}, (SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {mine} LIMIT {limit}) t), "
+                f"(SELECT min(run_after) FROM {job} WHERE funcid = {funcid} AND run_after > {db.dialect.second}), "
+                f"{db.dialect.now}"
+            )
+        found = self._rows(db, " UNION ALL ".join(parts))
+        ready = {int(row[0]): int(row[1]) for row in found if row[1]}
+        waits = [float(row[2]) - float(row[3]) for row in found if row[2] is not None]
+        return Due(ready, max(0.0, min(waits)) if waits else None)
+
+    def _funcid(self, database: int, index: int) -> int | None:
+        return self._here.funcids[database].get(self._names[index])
+
+    @staticmethod
+    def _rows(db: Database, sql: str) -> list[tuple[Any, ...]]:
+        try:
+            return [tuple(row) for row in db.rows(sql)]
+        except Retry:
+            return []
+
+    def figures(self, database: int) -> dict[int, QueueFigures]:
+        db = self._here.databases[database]
+        return {
+            index: QueueFigures() if funcid is None else self._class_figures(db, funcid)
+            for index in range(len(self._names))
+            for funcid in [self._funcid(database, index)]
+        }
+
+    def _class_figures(self, db: Database, funcid: int) -> QueueFigures:
+        job, second = db.table("job"), db.dialect.second
+        free = f"funcid = {funcid} AND run_after <= {second} AND grabbed_until <= {second}"
+
+        def bounded(where: str) -> str:
+            return f"(SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {where} LIMIT {COUNT_LIMIT}) t)"
+
+        row = db.one(
+            f"SELECT {bounded(free)}, {bounded(f'funcid = {funcid} AND run_after > {second}')}, "
+            f"{bounded(f'funcid = {funcid} AND run_after <= {second} AND grabbed_until > {second}')}, "
+            f"(SELECT run_after FROM {job} WHERE {free} ORDER BY run_after LIMIT 1), {db.dialect.now}"
+        )
+        assert row is not None
+        oldest = None if row[3] is None else max(0.0, (float(row[4]) - float(row[3])) * 1000)
+        return QueueFigures(int(row[0]), int(row[1]), int(row[2]), oldest)
+
+    # -- books ---------------------------------------------------------------------------------------------------------
+
+    def _closer(self) -> Closer:
+        return Closer(self._daemon, self._names, self._here.local)
+
+    def close_book(self, book: Book) -> Closed:
+        for db in self._here.databases:
+            if db.bare:
+                prepare_local(self._here.local)
+        return self._closer().close(self._here.databases, book)
+
+    def release_strays(self, database: int, known: Collection[str]) -> list[str]:
+        return self._closer().release_strays(self._here.databases[database], frozenset(known))
+
+    # -- lists ---------------------------------------------------------------------------------------------------------
+
+    def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
+        place, number = rows.split_id(after, "job") if after else ("0", 0)
+        found: list[JobRow] = []
+        for database, db in enumerate(self._here.databases):
+            if database < int(place) or len(found) >= limit:
+                continue
+            behind = number if database == int(place) else 0
+            found += self._jobs_of(db, funcname, state, behind, limit - len(found))
+        return found
+
+    def _jobs_of(
+        self, db: Database, funcname: str | None, state: str | None, behind: int, limit: int
+    ) -> list[JobRow]:
+        funcids = Funcids(db)
+        second = db.dialect.second
+        where = {
+            None: "",
+            "ready": f" AND run_after <= {second} AND grabbed_until <= {second}",
+            "delayed": f" AND run_after > {second} AND grabbed_until <= {second}",
+            "running": f" AND grabbed_until > {second}",
+        }[state]
+        values = {"behind": behind}
+        if funcname is not None:
+            funcid = funcids.get(funcname)
+            if funcid is None:
+                return []
+            where += " AND funcid = :funcid"
+            values["funcid"] = funcid
+        names = funcids.names()
+        found = db.rows(f"{rows.select(db)} WHERE jobid > :behind{where} ORDER BY jobid LIMIT {int(limit)}", values)
+        return [_job_row(db, rows.read(row), names) for row in found]
+
+    def _stores(self) -> list[Store]:
+        """Of the databases that answer; the daemon's own too where one of them has no table for it."""
+        stores, bare = [], False
+        trouble: QueueDown | None = None
+        for db in self._here.databases:
+            try:
+                db.require_schema()
+            except QueueDown as error:
+                trouble = error
+                continue
+            if db.has("wm_failed"):
+                stores.append(Store(db, str(db.index)))
+            bare = bare or db.bare
+        if bare:
+            stores.append(Store(prepare_local(self._here.local), LOCAL))
+        if not stores and trouble is not None:
+            raise trouble
+        return stores
+
+    def failed_count(self, which: Filter) -> int:
+        return min(COUNT_LIMIT, sum(store.count(which) for store in self._stores()))
+
+    def failed_list(self, which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
+        return failed.page(self._stores(), which, cursor, limit)
+
+    def _store_of(self, failed_id: str) -> tuple[Store, int]:
+        key, number = rows.split_id(failed_id, "failed")
+        for store in self._stores():
+            if store.key == key:
+                return store, number
+        raise NotFound(f"there is no failed job {failed_id}, or its database is down")
+
+    def failed_get(self, failed_id: str) -> FailedRow:
+        store, number = self._store_of(failed_id)
+        return store.get(number)
+
+    def failed_retry(self, failed_id: str) -> str:
+        store, number = self._store_of(failed_id)
+        home = self._here.databases[0] if store.key == LOCAL else store.db
+        return failed.retry(store, home, number)
+
+    def failed_delete(self, failed_id: str) -> None:
+        store, number = self._store_of(failed_id)
+        store.delete(number)
+
+    def clean(self, failed_keep_days: float) -> None:
+        for store in self._stores():
+            store.forget(failed_keep_days)
+        for db in self._here.databases:
+            try:
+                db.require_schema()
+            except QueueDown:
+                continue
+            second = db.dialect.second
+            db.run(f"DELETE FROM {db.table('error')} WHERE error_time < {second} - {WEEK}")
+            db.run(f"DELETE FROM {db.table('exitstatus')} WHERE delete_after < {second}")
+            if db.has("wm_attempt"):
+                gone = f"NOT EXISTS (SELECT 1 FROM {db.table('job')} j WHERE j.jobid = {db.table('wm_attempt')}.jobid)"
+                db.run(f"DELETE FROM {db.table('wm_attempt')} WHERE at < {second} - {WEEK} AND {gone}")
+
+    def close(self) -> None:
+        for db in [*self._here.databases, self._here.local]:
+            db.close()
+
+
+def _job_row(db: Database, row: rows.Row, names: dict[int, str]) -> JobRow:
+    return JobRow(
+        id=rows.job_id(db, row.jobid), funcname=names.get(row.funcid, f"funcid {row.funcid}"),
+        insert_time=row.insert_time, run_after=row.run_after, grabbed_until=row.grabbed_until, priority=row.priority,
+        uniqkey=row.uniqkey, raw=row.raw, now=row.now,
+    )  # fmt: skip

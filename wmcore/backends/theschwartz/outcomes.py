@@ -1,0 +1,175 @@
+"""What happens to a job's row at its end. Each function stands inside somebody's transaction, and says with the lease
+in its WHERE clause whose job it means."""
+
+import json
+import socket
+from dataclasses import dataclass
+
+from wmcore.backends.theschwartz import rows
+from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.rows import Row
+from wmcore.model import Failure, Outcome, RetryPolicy
+
+HOST = socket.gethostname()
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Which child an attempt belongs to."""
+
+    slot: int
+    pid: int
+
+
+def delete_finished(db: Database, jobid: int, funcid: int, lease: int, keep_seconds: int = 0) -> bool:
+    """Acknowledge a completed job; False: it is not ours any more."""
+    values = {"jobid": jobid, "funcid": funcid, "lease": lease}
+    done = db.run(
+        f"DELETE FROM {db.table('job')} WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :lease", values
+    )
+    if done.rowcount == 1 and keep_seconds:
+        _keep_exit_status(db, jobid, funcid, 0, keep_seconds)
+    return done.rowcount == 1
+
+
+def release(db: Database, jobid: int, funcid: int, lease: int, run_after: float | None = None) -> bool:
+    """Give a job back, due at once or at `run_after`; False: it is not ours any more."""
+    values = {"jobid": jobid, "funcid": funcid, "lease": lease, "after": None if run_after is None else int(run_after)}
+    due = "" if run_after is None else ", run_after = :after"
+    done = db.run(
+        f"UPDATE {db.table('job')} SET grabbed_until = 0{due} "
+        f"WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :lease",
+        values,
+    )
+    return done.rowcount == 1
+
+
+def held(db: Database, jobid: int, funcid: int, lease: int) -> Row | None:
+    """The row, locked, where it is still ours."""
+    found = db.one(
+        f"{rows.select(db)} WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :lease{db.dialect.lock_rows}",
+        {"jobid": jobid, "funcid": funcid, "lease": lease},
+    )
+    return None if found is None else rows.read(found)
+
+
+def failures(db: Database, jobid: int) -> int:
+    """Failed attempts so far. Perl's are only in `error`, ours in both; `error` is cleaned after a week."""
+    errors = db.one(f"SELECT count(*) FROM {db.table('error')} WHERE jobid = :jobid", {"jobid": jobid})
+    counted = int(errors[0]) if errors else 0
+    if db.has("wm_attempt"):
+        attempts = db.one(f"SELECT count(*) FROM {db.table('wm_attempt')} WHERE jobid = :jobid", {"jobid": jobid})
+        counted = max(counted, int(attempts[0]) if attempts else 0)
+    return counted
+
+
+def record_failure(
+    db: Database, local: Database | None, row: Row, funcname: str, failure: Failure, policy: RetryPolicy, who: Who
+) -> Outcome:
+    """A failed attempt at a job that we hold (`row`): it is tried again, or moves to the failed list. `local`: the
+    daemon's own store, for a database without our tables; what goes there is committed before the row is deleted."""
+    before = failures(db, row.jobid)
+    _write_error(db, row, failure)
+    if db.has("wm_attempt"):
+        _write_attempt(db, row, failure, who)
+    if policy.retries(before + 1):
+        db.run(
+            f"UPDATE {db.table('job')} SET run_after = :after, grabbed_until = 0 "
+            f"WHERE jobid = :jobid AND funcid = :funcid",
+            {"after": int(row.now) + policy.retry_delay_seconds, "jobid": row.jobid, "funcid": row.funcid},
+        )
+        return Outcome.RETRIED
+    attempts = read_attempts(db, row)
+    if not db.has("wm_attempt"):
+        attempts[-1:] = [_attempt(row.now, failure, who)]  # the error row has only its message
+    _write_failed(local if db.bare and local is not None else db, row, funcname, failure, attempts, who)
+    if db.has("wm_attempt"):
+        db.run(f"DELETE FROM {db.table('wm_attempt')} WHERE jobid = :jobid", {"jobid": row.jobid})
+    db.run(
+        f"DELETE FROM {db.table('job')} WHERE jobid = :jobid AND funcid = :funcid",
+        {"jobid": row.jobid, "funcid": row.funcid},
+    )
+    if policy.keep_exit_status_seconds:
+        _keep_exit_status(db, row.jobid, row.funcid, failure.exit_status or 1, policy.keep_exit_status_seconds)
+    return Outcome.FAILED
+
+
+def read_attempts(db: Database, row: Row) -> list[dict[str, object]]:
+    """Every failed attempt, oldest first: ours with traceback, Perl's with what `error` has."""
+    ours: list[dict[str, object]] = []
+    if db.has("wm_attempt"):
+        ours = [
+            dict(zip(_ATTEMPT_KEYS, found, strict=True))
+            for found in db.rows(
+                f"SELECT at, message, traceback, exit_status, host, slot, pid FROM {db.table('wm_attempt')} "
+                f"WHERE jobid = :jobid ORDER BY id",
+                {"jobid": row.jobid},
+            )
+        ]
+    known = {(int(str(attempt["at"]).partition(".")[0]), str(attempt["message"])[:200]) for attempt in ours}
+    errors = db.rows(
+        f"SELECT error_time, message FROM {db.table('error')} WHERE jobid = :jobid ORDER BY error_time",
+        {"jobid": row.jobid},
+    )
+    theirs: list[dict[str, object]] = [
+        {"at": float(at), "message": message} for at, message in errors if (int(at), message[:200]) not in known
+    ]
+    return sorted([*theirs, *ours], key=lambda attempt: float(str(attempt["at"])))
+
+
+_ATTEMPT_KEYS = ("at", "message", "traceback", "exit_status", "host", "slot", "pid")
+
+
+def _attempt(at: float, failure: Failure, who: Who) -> dict[str, object]:
+    return {
+        "at": at, "message": failure.message, "traceback": failure.traceback, "exit_status": failure.exit_status,
+        "host": HOST, "slot": who.slot, "pid": who.pid,
+    }  # fmt: skip
+
+
+def _write_error(db: Database, row: Row, failure: Failure) -> None:
+    message = failure.message.replace("\0", "")
+    limit = db.dialect.message_limit
+    db.run(
+        f"INSERT INTO {db.table('error')} (error_time, jobid, message, funcid) VALUES (:at, :jobid, :message, :funcid)",
+        {"at": int(row.now), "jobid": row.jobid, "message": message[:limit], "funcid": row.funcid},
+    )
+
+
+def _write_attempt(db: Database, row: Row, failure: Failure, who: Who) -> None:
+    attempt = _attempt(row.now, failure, who)
+    attempt["message"] = failure.message.replace("\0", "")
+    attempt["traceback"] = failure.traceback.replace("\0", "")
+    db.run(
+        f"INSERT INTO {db.table('wm_attempt')} (jobid, funcid, at, message, traceback, exit_status, host, slot, pid) "
+        "VALUES (:jobid, :funcid, :at, :message, :traceback, :exit_status, :host, :slot, :pid)",
+        {**attempt, "jobid": row.jobid, "funcid": row.funcid},
+    )
+
+
+def _write_failed(
+    store: Database, row: Row, funcname: str, failure: Failure, attempts: list[dict[str, object]], who: Who
+) -> None:
+    store.run(
+        f"INSERT INTO {store.table('wm_failed')} "
+        "(funcname, jobid, arg, uniqkey, insert_time, run_after, priority, "
+        f"{store.dialect.coalesce}, failed_at, message, attempt_count, attempts, host, slot) "
+        "VALUES (:funcname, :jobid, :arg, :uniqkey, :insert_time, :run_after, :priority, :coalesce, :failed_at, :message, :attempt_count, "
+        ":attempts, :host, :slot)",
+        {
+            "funcname": funcname, "jobid": row.jobid, "arg": row.raw, "uniqkey": row.uniqkey,
+            "insert_time": row.insert_time, "run_after": row.run_after, "priority": row.priority,
+            "coalesce": row.coalesce, "failed_at": row.now, "message": failure.message.replace("\0", ""),
+            "attempt_count": len(attempts), "attempts": json.dumps(attempts, default=str).replace("\\u0000", ""),
+            "host": HOST, "slot": who.slot,
+        },
+    )  # fmt: skip
+
+
+def _keep_exit_status(db: Database, jobid: int, funcid: int, status: int, keep_seconds: int) -> None:
+    now = int(db.now)
+    db.run(
+        f"INSERT INTO {db.table('exitstatus')} (jobid, funcid, status, completion_time, delete_after) "
+        "VALUES (:jobid, :funcid, :status, :now, :after)",
+        {"jobid": jobid, "funcid": funcid, "status": status, "now": now, "after": now + keep_seconds},
+    )

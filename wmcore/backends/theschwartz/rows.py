@@ -1,0 +1,105 @@
+"""The job table's rows: reading them, their ids, and the number that stands for a queue name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from wmcore.backends.theschwartz.database import Database
+from wmcore.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of `job`, with the server's clock of that moment."""
+
+    jobid: int
+    funcid: int
+    raw: bytes
+    uniqkey: str | None
+    insert_time: float
+    run_after: float
+    grabbed_until: int
+    priority: int | None
+    coalesce: str | None
+    now: float
+
+
+def select(db: Database) -> str:
+    """`SELECT ... FROM job`, to be gone on with."""
+    d = db.dialect
+    fine = "wm_insert_time" if db.fine_insert_time else "NULL"
+    return (
+        f"SELECT jobid, funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, {d.coalesce}, {fine}, "
+        f"{d.now} FROM {db.table('job')}"
+    )
+
+
+def read(row: Any) -> Row:
+    jobid, funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, coalesce, fine, now = row
+    return Row(
+        jobid=int(jobid),
+        funcid=int(funcid),
+        raw=_bytes(arg),
+        uniqkey=uniqkey,
+        insert_time=float(fine if fine is not None else insert_time or 0),
+        run_after=float(run_after or 0),
+        grabbed_until=int(grabbed_until or 0),
+        priority=None if priority is None else int(priority),
+        coalesce=coalesce,
+        now=float(now),
+    )
+
+
+def _bytes(value: Any) -> bytes:
+    """SQLite keeps text where text was put (Perl does); everybody else has bytes."""
+    if value is None:
+        return b""
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def job_id(db: Database, jobid: int) -> str:
+    return f"{db.index}-{jobid}"
+
+
+def split_id(wanted: str, what: str) -> tuple[str, int]:
+    """The place and the number of an id that a user gave. Raises NotFound."""
+    place, _, number = wanted.rpartition("-")
+    if not place or not number.isdecimal():
+        raise NotFound(f"{wanted!r} is no {what} id (they look like 0-123)")
+    return place, int(number)
+
+
+class Funcids:
+    """Queue names to funcids and back, remembered per database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._ids: dict[str, int] = {}
+
+    def get(self, name: str) -> int | None:
+        """None where no job of that name was ever inserted."""
+        found = self._ids.get(name)
+        if found is None:
+            row = self._db.one(f"SELECT funcid FROM {self._db.table('funcmap')} WHERE funcname = :name", {"name": name})
+            if row is None:
+                return None
+            found = self._ids[name] = int(row[0])
+        return found
+
+    def make(self, name: str) -> int:
+        """The funcid of `name`, made where there is none; outside of a transaction."""
+        found = self.get(name)
+        if found is not None:
+            return found
+        try:
+            self._db.run(f"INSERT INTO {self._db.table('funcmap')} (funcname) VALUES (:name)", {"name": name})
+        except IntegrityError:  # somebody else made it in this moment
+            pass
+        found = self.get(name)
+        assert found is not None
+        return found
+
+    def names(self) -> dict[int, str]:
+        found = self._db.rows(f"SELECT funcid, funcname FROM {self._db.table('funcmap')}")
+        return {int(row[0]): row[1] for row in found}

@@ -1,0 +1,109 @@
+"""TheSchwartz' tables as Perl has them, and our own `wm_` ones. Only `--init-db` writes here; nothing is ever altered
+but for one nullable column that Perl never names."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import inspect
+
+from wmcore.backends.theschwartz.database import Database
+
+
+def _theirs(db: Database) -> dict[str, list[str]]:
+    """Table -> statements that create it with its indexes."""
+    d, t = db.dialect, db.table
+    mysql = d.name == "mysql"
+    tail = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4" if mysql else ""
+    integer = "INTEGER UNSIGNED" if mysql else "INTEGER"
+    small = "SMALLINT UNSIGNED" if mysql else "SMALLINT"
+    number = "BIGINT UNSIGNED" if mysql else "BIGINT"
+    message = "VARCHAR(255)" if mysql else "TEXT"
+    return {
+        "funcmap": [
+            f"CREATE TABLE {t('funcmap')} (funcid {d.auto_id}, funcname VARCHAR(255) NOT NULL, UNIQUE (funcname)){tail}"
+        ],
+        "job": [
+            f"CREATE TABLE {t('job')} (jobid {d.auto_id}, funcid {integer} NOT NULL, arg {d.blob}, "
+            f"uniqkey VARCHAR(255), insert_time {integer}, run_after {integer} NOT NULL, "
+            f"grabbed_until {integer} NOT NULL, priority {small}, {d.coalesce} VARCHAR(255), "
+            f"wm_insert_time DOUBLE PRECISION, UNIQUE (funcid, uniqkey)){tail}",
+            f"CREATE INDEX {t('job_funcid_run_after')} ON {t('job')} (funcid, run_after)",
+            f"CREATE INDEX {t('job_funcid_coalesce')} ON {t('job')} (funcid, {d.coalesce})",
+        ],
+        "note": [
+            f"CREATE TABLE {t('note')} (jobid {number} NOT NULL, notekey VARCHAR(255), value {d.blob}, "
+            f"PRIMARY KEY (jobid, notekey)){tail}"
+        ],
+        "error": [
+            f"CREATE TABLE {t('error')} (error_time {integer} NOT NULL, jobid {number} NOT NULL, "
+            f"message {message} NOT NULL, funcid {integer} NOT NULL DEFAULT 0){tail}",
+            f"CREATE INDEX {t('error_funcid_errortime')} ON {t('error')} (funcid, error_time)",
+            f"CREATE INDEX {t('error_time')} ON {t('error')} (error_time)",
+            f"CREATE INDEX {t('error_jobid')} ON {t('error')} (jobid)",
+        ],
+        "exitstatus": [
+            f"CREATE TABLE {t('exitstatus')} (jobid {number} PRIMARY KEY NOT NULL, "
+            f"funcid {integer} NOT NULL DEFAULT 0, status {small}, completion_time {integer}, delete_after {integer}){tail}",
+            f"CREATE INDEX {t('exitstatus_funcid')} ON {t('exitstatus')} (funcid)",
+            f"CREATE INDEX {t('exitstatus_deleteafter')} ON {t('exitstatus')} (delete_after)",
+        ],
+    }
+
+
+def ours(db: Database) -> dict[str, list[str]]:
+    """The same for our tables."""
+    d, t = db.dialect, db.table
+    tail = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4" if d.name == "mysql" else ""
+    return {
+        "wm_claim": [
+            f"CREATE TABLE {t('wm_claim')} (daemon VARCHAR(191) NOT NULL, slot INTEGER NOT NULL, "
+            f"owner VARCHAR(64) NOT NULL, seq BIGINT NOT NULL, lease BIGINT NOT NULL, funcid BIGINT NOT NULL, "
+            f"ids {d.long_text} NOT NULL, acked INTEGER NOT NULL, heartbeat BIGINT NOT NULL, "
+            f"PRIMARY KEY (daemon, slot)){tail}"
+        ],
+        "wm_attempt": [
+            f"CREATE TABLE {t('wm_attempt')} (id {d.auto_id}, jobid BIGINT NOT NULL, funcid BIGINT NOT NULL, "
+            f"at DOUBLE PRECISION NOT NULL, host VARCHAR(255) NOT NULL, slot INTEGER, pid INTEGER, "
+            f"message {d.long_text} NOT NULL, traceback {d.long_text} NOT NULL, exit_status INTEGER NOT NULL){tail}",
+            f"CREATE INDEX {t('wm_attempt_jobid')} ON {t('wm_attempt')} (jobid)",
+        ],
+        "wm_failed": [
+            f"CREATE TABLE {t('wm_failed')} (id {d.auto_id}, funcname VARCHAR(255) NOT NULL, jobid BIGINT NOT NULL, "
+            f"arg {d.blob}, uniqkey VARCHAR(255), insert_time DOUBLE PRECISION NOT NULL, "
+            f"run_after DOUBLE PRECISION NOT NULL, priority INTEGER, {d.coalesce} VARCHAR(255), "
+            f"failed_at DOUBLE PRECISION NOT NULL, message {d.long_text} NOT NULL, attempt_count INTEGER NOT NULL, "
+            f"attempts {d.long_text} NOT NULL, host VARCHAR(255) NOT NULL, slot INTEGER, "
+            f"retried_as VARCHAR(64)){tail}",
+            f"CREATE INDEX {t('wm_failed_at')} ON {t('wm_failed')} (failed_at)",
+        ],
+    }
+
+
+def missing(db: Database) -> Iterator[str]:
+    """The statements that `--init-db` would run, in order."""
+    db.connect()
+    for name, statements in {**_theirs(db), **ours(db)}.items():
+        if not db.has(name):
+            yield from statements
+    if db.has("job"):
+        yield from _additions(db)
+
+
+def _additions(db: Database) -> Iterator[str]:
+    """On a job table that Perl made: the column for finer insert times, and the index that deletes need."""
+    if not db.fine_insert_time:
+        yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
+    looker = inspect(db.connect())
+    leading = {index["column_names"][0] for index in looker.get_indexes(db.table("job"))}
+    leading |= set(looker.get_pk_constraint(db.table("job"))["constrained_columns"][:1])
+    if "jobid" not in leading:
+        yield f"CREATE INDEX {db.table('wm_job_jobid')} ON {db.table('job')} (jobid)"
+
+
+def create(db: Database, *, dry_run: bool) -> list[str]:
+    """Run them, or only name them. Idempotent."""
+    statements = list(missing(db))
+    if not dry_run:
+        for statement in statements:
+            db.run(statement)
+        db.drop()
+    return statements
