@@ -127,7 +127,7 @@ async def recycle(manager: "Manager", request: messages.Recycle) -> messages.Slo
         indexes = {pool.index for pool in _pools(manager, request.pool)}
         chosen = [child for child in living.values() if child.pool in indexes]
     for child in chosen:
-        manager.recycle(child)
+        manager.children.retire(child)
     return messages.SlotsChanged(slots=[child.slot for child in chosen])
 
 
@@ -142,7 +142,7 @@ async def kill(manager: "Manager", request: messages.Kill) -> messages.Killed:
     if job != request.job:
         now = f"job {job}" if job else "no job"
         raise Refused(f"child {request.slot} has {now} by now, not {request.job or 'no job'}; look again")
-    manager.kill_child(child, "killed by an operator", gives_back=True)
+    manager.children.kill(child, "killed by an operator", gives_back=True)
     manager.note(f"child {child.slot} (pid {child.pid}) is killed by an operator, its job is given back")
     return messages.Killed(slot=child.slot, pid=child.pid, job=job)
 

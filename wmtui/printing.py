@@ -1,7 +1,6 @@
 """Plain text for a terminal or a pipe: data made harmless, columns made even."""
 
 import sys
-import time
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -39,29 +38,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "
     ]
 
 
-def clock(at: float | None, now: float | None = None) -> str:
-    """Unix seconds in the reader's local time: the time of day within a day of `now`, else the date with it."""
-    if at is None:
-        return "-"
-    within = now is not None and abs(now - at) < 86400
-    return time.strftime("%H:%M:%S" if within else "%Y-%m-%d %H:%M:%S", time.localtime(at))
-
-
 def plural(number: int, word: str) -> str:
     """ "1 child", "2 children", "3 jobs"."""
     if number == 1:
         return f"1 {word}"
     return f"{number} children" if word == "child" else f"{number} {word}s"
-
-
-def size(number: int | None) -> str:
-    """Bytes as people say them: "830K", "30M", "1.5G"."""
-    if number is None:
-        return "-"
-    if number < 1024 * 1024:
-        return f"{number // 1024}K"
-    megabytes = number / (1024 * 1024)
-    return f"{megabytes:.0f}M" if megabytes < 1000 else f"{megabytes / 1024:.1f}G"
 
 
 def as_json(reply: object) -> str:

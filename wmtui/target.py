@@ -81,7 +81,7 @@ def socket_of_conf(path: Path) -> Path:
     if named.is_absolute() or named.exists():
         return named
     for daemon in found():
-        if daemon.hello is not None and daemon.hello.conf and Path(daemon.hello.conf) == path.resolve():
+        if daemon.hello is not None and daemon.hello.conf and Path(daemon.hello.conf).resolve() == path.resolve():
             return daemon.socket
     return named.absolute()
 
@@ -91,8 +91,8 @@ def parse_ssh(target: str) -> SshTarget:
     parts = urlsplit(target)
     try:
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"target {target}: {error}; it goes ssh://[user@]host[:port][/socket]") from None
+    except ValueError:
+        host, port = None, None
     if not host or host.startswith("-") or parts.password is not None:
         raise UsageError("an ssh target goes ssh://[user@]host[:port][/socket], without a password")
     return SshTarget(host, parts.username, port, parts.path if parts.path not in ("", "/") else None)
@@ -134,5 +134,8 @@ def _socket_in(path: Path) -> Path:
         if not isinstance(conf.get(key), str | None):
             raise UsageError(f"{path}: {key} must be a path")
     if conf.get("socket"):
-        return Path(conf["socket"])
-    return Path(conf.get("pidfile") or DEFAULT_PIDFILE).with_suffix(".sock")
+        return Path(conf["socket"]).expanduser()
+    pidfile = Path(conf.get("pidfile") or DEFAULT_PIDFILE).expanduser()
+    if not pidfile.name:
+        raise UsageError(f"{path}: pidfile must be a path")
+    return pidfile.with_suffix(".sock")

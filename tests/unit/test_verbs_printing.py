@@ -10,7 +10,7 @@ import pytest
 from tests.unit.peer import golden
 from wmcore.model import COUNT_LIMIT
 from wmcore.protocol.messages import Attempt, FailedRecord, Pool, QueuedJob, Server
-from wmtui.printing import as_json, clean, clean_block, clock, err, out, plural, size, table
+from wmtui.printing import as_json, clean, clean_block, err, out, plural, table
 from wmtui.verbs import failed, jobs, status, steer
 
 EVIL = "\x1b]52;c;aGk=\x07\x9b2J\u202egpj.exe\r\n\t\x7f"
@@ -61,10 +61,6 @@ def test_small_words() -> None:
     assert [plural(1, "child"), plural(2, "child"), plural(1, "job"), plural(0, "job")] == [
         "1 child", "2 children", "1 job", "0 jobs",
     ]  # fmt: skip
-    assert [size(None), size(850_000), size(31457280), size(3 << 30)] == ["-", "830K", "30M", "3.0G"]
-    assert clock(None) == "-"
-    assert len(clock(1795435890.0)) == len("2026-11-23 12:00:00")
-    assert len(clock(1795435890.0, 1795435900.0)) == len("12:00:00")
 
 
 # -- status and children ----------------------------------------------------------------------------------------------

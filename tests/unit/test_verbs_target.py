@@ -71,7 +71,13 @@ def test_a_conf_read_elsewhere_is_found_by_asking(daemons: list[Peer], tmp_path:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", "not YAML"), ("- a\n", "must be a mapping"), ("socket: 3\n", "socket must be a path"), ("", "mapping")],
+    [
+        ("a: [", "not YAML"),
+        ("- a\n", "must be a mapping"),
+        ("socket: 3\n", "socket must be a path"),
+        ("pidfile: /\n", "pidfile must be a path"),
+        ("", "mapping"),
+    ],
 )
 def test_a_conf_that_is_none(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -107,8 +107,7 @@ class Bookkeeper:
             manager.queue.failed_changed()
         for job in closed.released:
             manager.debug(f"job {job} given back")
-        for health in manager.queue.health:
-            health.pending = True
+        manager.queue.look_again()
 
     async def last_try(self) -> None:
         """At the end: what a database does not take now stands on the shelf for the next life."""

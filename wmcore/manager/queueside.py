@@ -17,6 +17,8 @@ from wmcore.model import QueueFigures
 T = TypeVar("T")
 
 ASK_SECONDS = 0.1
+ASK_CERTAINLY_SECONDS = 5.0
+"""A lease that runs out makes a job ready without any change in the database."""
 PROBE_SECONDS = 0.5
 FIGURES_SECONDS = 1.0
 FIGURES_UNWATCHED_SECONDS = 5.0
@@ -35,6 +37,7 @@ class Health:
     error: str | None = None
     notices: list[str] = field(default_factory=list)
     next_due: float | None = None  # monotonic
+    asked_at: float = 0.0  # monotonic
     pending: bool = True  # the last answer named work, or nobody asked yet
     figures: dict[int, QueueFigures] = field(default_factory=dict)
 
@@ -71,6 +74,11 @@ class QueueSide:
     @property
     def ok(self) -> bool:
         return any(health.ok for health in self.health)
+
+    def look_again(self) -> None:
+        """Something happened that the databases would not tell by themselves."""
+        for health in self.health:
+            health.pending = True
 
     def failed_changed(self) -> None:
         """The failed list is not what we last saw."""
@@ -114,10 +122,13 @@ class QueueSide:
         if not classes:
             health.pending = True  # whoever comes back from work finds it by itself; ask anew when somebody is idle
             return
-        falls_due = health.next_due is not None and time.monotonic() >= health.next_due
-        due = await self.thread(self._ask, database, classes, health.pending or falls_due)
+        now = time.monotonic()
+        falls_due = health.next_due is not None and now >= health.next_due
+        certainly = health.pending or falls_due or now - health.asked_at > ASK_CERTAINLY_SECONDS
+        due = await self.thread(self._ask, database, classes, certainly)
         if due is None:
             return
+        health.asked_at = now
         ready = sum(due.ready.values())
         health.pending = ready > 0
         health.next_due = None if due.next_in is None else time.monotonic() + due.next_in
@@ -169,12 +180,13 @@ class QueueSide:
 
     async def _failed_loop(self) -> None:
         while True:
+            self._failed_stale.clear()
             try:
                 if self.ok:
                     await self.refresh_failed()
             except QueueDown:  # its database is down: the asker says so
                 pass
-            self._failed_stale.clear()
+            await asyncio.sleep(ASK_SECONDS)  # a storm of failures is one change
             pause = asyncio.create_task(self._pause())
             stale = asyncio.create_task(self._failed_stale.wait())
             await asyncio.wait({pause, stale}, return_when=asyncio.FIRST_COMPLETED)

@@ -49,7 +49,7 @@ class Child:
     start: int = 0
     started_at: float = 0.0  # Unix
     leaving: bool = False
-    asked_at: float = 0.0  # monotonic, when it was last told to leave
+    asked_at: float = 0.0  # monotonic, when it was told to leave, or last seen busy since
     killed: str | None = None  # why we killed it
     gives_back: bool = False  # its death is ours to answer for: no attempt is counted
 

@@ -66,11 +66,11 @@ class JobClass(Message):
     late: int = 0
     rate: float = 0.0  # jobs/s over the last 10 s
     rate_history: list[int] = msgspec.field(default_factory=list)  # per second, last 60, oldest first
-    delay: Percentiles = Percentiles()
-    lateness: Percentiles = Percentiles()
-    process: Percentiles = Percentiles()
+    delay: Percentiles = msgspec.field(default_factory=Percentiles)
+    lateness: Percentiles = msgspec.field(default_factory=Percentiles)
+    process: Percentiles = msgspec.field(default_factory=Percentiles)
     lateness_history: list[float | None] = msgspec.field(default_factory=list)  # p95 per second, None: no job started
-    queue: Queue = Queue()
+    queue: Queue = msgspec.field(default_factory=Queue)
     paused: bool = False
 
 
@@ -317,7 +317,7 @@ class FailedPage(Message):
 class ListFailed(Request):
     method = "failed.list"
     result = FailedPage
-    filter: FailedFilter = FailedFilter()
+    filter: FailedFilter = msgspec.field(default_factory=FailedFilter)
     cursor: str | None = None
     limit: int = 100
 

@@ -17,8 +17,8 @@ from wmcore.protocol.messages import (
     ListFailed,
     RetryFailed,
 )
-from wmtui.formatting import count
-from wmtui.printing import clean, clean_block, clock, err, plural, table
+from wmtui.formatting import count, stamp
+from wmtui.printing import clean, clean_block, err, plural, table
 from wmtui.verbs.base import BULK_SECONDS, Verb, ask, connect, present
 from wmtui.verbs.jobs import PAGE, positive
 
@@ -28,7 +28,7 @@ def show_list(page: FailedPage) -> list[str]:
     rows = [
         (
             record.id,
-            clock(record.failed_at),
+            stamp(record.failed_at),
             record.attempts,
             record.class_name,
             record.job,
@@ -45,9 +45,9 @@ def show_record(record: FailedRecord) -> list[str]:
         ("id", record.id),
         ("class", record.class_name),
         ("job", record.job),
-        ("failed at", clock(record.failed_at)),
-        ("inserted", clock(record.insert_time)),
-        ("run after", clock(record.run_after)),
+        ("failed at", stamp(record.failed_at)),
+        ("inserted", stamp(record.insert_time)),
+        ("run after", stamp(record.run_after)),
         ("priority", record.priority),
         ("uniqkey", record.uniqkey),
         ("coalesce", record.coalesce),
@@ -69,7 +69,7 @@ def show_changed(reply: FailedChanged, done: str) -> list[str]:
 def _attempt(number: int, attempt: Attempt) -> list[str]:
     head = [
         f"attempt {number}",
-        clock(attempt.at),
+        stamp(attempt.at),
         *([clean(attempt.host)] if attempt.host else []),
         *([] if attempt.slot is None else [f"slot {attempt.slot}"]),
         *([] if attempt.pid is None else [f"pid {attempt.pid}"]),

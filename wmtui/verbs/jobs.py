@@ -4,7 +4,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from wmcore.protocol.client import Client
 from wmcore.protocol.messages import JobPage, ListJobs, QueuedJob
-from wmtui.printing import clean, clock, err, table
+from wmtui.formatting import stamp
+from wmtui.printing import clean, err, table
 from wmtui.verbs.base import Verb, connect, present
 
 PAGE = 200  # rows asked for at once
@@ -21,8 +22,8 @@ def show_jobs(jobs: list[QueuedJob]) -> list[str]:
         (
             job.id,
             job.state,
-            clock(job.insert_time),
-            "-" if job.run_after <= job.insert_time else clock(job.run_after),
+            stamp(job.insert_time),
+            "-" if job.run_after <= job.insert_time else stamp(job.run_after),
             job.priority,
             job.class_name,
             job.uniqkey,

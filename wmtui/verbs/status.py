@@ -4,8 +4,8 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 
 from wmcore.protocol.messages import Child, GetChildren, GetStatus, JobClass, Pool, Server, Status
-from wmtui.formatting import age, count, duration
-from wmtui.printing import clean, clock, plural, size, table
+from wmtui.formatting import age, count, duration, memory, rate
+from wmtui.printing import clean, plural, table
 from wmtui.verbs.base import Verb, ask, connect, present
 
 
@@ -15,14 +15,14 @@ def show_status(status: Status) -> list[str]:
 
 
 def show_classes(classes: Iterable[JobClass]) -> list[str]:
-    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "LATER", "RUN", ""]
+    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "DELAYED", "RUN", ""]
     rows = [
         (
             each.name,
             each.completed,
             each.failed,
             each.retried,
-            f"{each.rate:.1f}",
+            rate(each.rate),
             duration(each.lateness.p50),
             duration(each.lateness.p95),
             count(each.queue.ready),
@@ -45,10 +45,10 @@ def show_children(children: Sequence[Child], now: float) -> list[str]:
             child.pid or None,
             *([child.pool] if pools else []),
             child.state,
-            None if child.job_since is None else age(max(0.0, now - child.job_since)),
+            None if child.job_since is None else age(now - child.job_since),
             child.jobs_done,
             child.failed,
-            size(child.rss),
+            memory(child.rss),
             child.job,
             child.class_name,
         )
@@ -78,7 +78,7 @@ def _pool(pool: Pool) -> str:
 
 def _server(server: Server, now: float) -> str:
     state = "ok" if server.ok else "DOWN"
-    since = "" if server.since is None else f" for {age(max(0.0, now - server.since))} since {clock(server.since, now)}"
+    since = "" if server.since is None else f" for {age(now - server.since)}"
     return f"{clean(server.name)}: {state}{since}" + (f": {clean(server.error)}" if server.error else "")
 
 
@@ -88,7 +88,7 @@ def _failed(status: Status) -> str:
     if not status.failed.recent:
         return f"{count(status.failed.count)} in the failed list"
     newest = status.failed.recent[0]
-    when = age(max(0.0, status.now - newest.failed_at))
+    when = age(status.now - newest.failed_at)
     return f"{count(status.failed.count)} in the failed list; newest {when} ago: {clean(newest.class_name)}"
 
 

@@ -154,8 +154,8 @@ def _write_failed(
         f"INSERT INTO {store.table('wm_failed')} "
         "(funcname, jobid, arg, uniqkey, insert_time, run_after, priority, "
         f"{store.dialect.coalesce}, failed_at, message, attempt_count, attempts, host, slot) "
-        "VALUES (:funcname, :jobid, :arg, :uniqkey, :insert_time, :run_after, :priority, :coalesce, :failed_at, :message, :attempt_count, "
-        ":attempts, :host, :slot)",
+        "VALUES (:funcname, :jobid, :arg, :uniqkey, :insert_time, :run_after, :priority, :coalesce, :failed_at, "
+        ":message, :attempt_count, :attempts, :host, :slot)",
         {
             "funcname": funcname, "jobid": row.jobid, "arg": row.raw, "uniqkey": row.uniqkey,
             "insert_time": row.insert_time, "run_after": row.run_after, "priority": row.priority,

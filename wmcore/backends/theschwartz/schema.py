@@ -42,7 +42,8 @@ def _theirs(db: Database) -> dict[str, list[str]]:
         ],
         "exitstatus": [
             f"CREATE TABLE {t('exitstatus')} (jobid {number} PRIMARY KEY NOT NULL, "
-            f"funcid {integer} NOT NULL DEFAULT 0, status {small}, completion_time {integer}, delete_after {integer}){tail}",
+            f"funcid {integer} NOT NULL DEFAULT 0, status {small}, completion_time {integer}, "
+            f"delete_after {integer}){tail}",
             f"CREATE INDEX {t('exitstatus_funcid')} ON {t('exitstatus')} (funcid)",
             f"CREATE INDEX {t('exitstatus_deleteafter')} ON {t('exitstatus')} (delete_after)",
         ],

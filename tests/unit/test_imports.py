@@ -1,0 +1,60 @@
+"""The walls of the house: import-linter's contracts, and what it cannot see (the standard library)."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PURE = (
+    "wmcore/model.py", "wmcore/stats.py", "wmcore/plan.py", "wmcore/protocol/framing.py", "wmcore/protocol/messages.py",
+    "wmtui/formatting.py", "wmtui/keymap.py", "wmtui/rows.py",
+)  # fmt: skip
+WORLD = {
+    "asyncio", "ctypes", "datetime", "fcntl", "io", "multiprocessing", "os", "pathlib", "random", "select", "selectors",
+    "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time",
+}  # fmt: skip
+WORDS = {"errors", "model", "paths", "protocol"}
+"""What the console may import of wmcore."""
+
+
+def test_contracts() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_console_contract_names_every_module() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (console,) = [contract for contract in contracts if contract.get("source_modules") == ["wmtui"]]
+    modules = {path.stem for path in (ROOT / "wmcore").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    expected = {f"wmcore.{name}" for name in modules - WORDS - {"__init__"}}
+    assert set(console["forbidden_modules"]) == expected
+
+
+@pytest.mark.parametrize("file", PURE)
+def test_pure_modules_touch_neither_system_nor_clock(file: str) -> None:
+    path = ROOT / file
+    if not path.exists():
+        assert file.startswith("wmtui/"), f"{file} is gone"
+        return
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+    assert not imported & WORLD
+
+
+def test_importing_wmcore_loads_no_driver() -> None:
+    code = (
+        "import sys, wmcore; wmcore.Worker; wmcore.Job; "
+        "print(sorted({'sqlalchemy', 'psycopg', 'pymysql', 'textual', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,191 @@
+"""A table as data: cells, columns, rows, and which columns get how much of a line. Pure, and measured in cells."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from wmtui.formatting import spark
+from wmtui.glyphs import Glyphs
+
+Cut = Literal["left", "right"]
+Run = tuple[str, str]
+"""A piece of a line and its style in words ("bold red")."""
+
+BEFORE_GROWTH = 5
+"""Columns that rank lower are worth more than the full length of a name."""
+
+
+class Cell(NamedTuple):
+    """`short` stands where `text` does not fit. With `values` the cell is a line of bars from 0 to `hi`."""
+
+    text: str = ""
+    style: str = ""
+    short: str = ""
+    values: tuple[float | None, ...] | None = None
+    hi: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    id: str
+    title: Cell
+    width: int  # at least
+    rank: int = 0  # 0 is always there; the highest is dropped first
+    most: int = 0  # grows up to this where its contents need it; bars grow regardless
+    right: bool = False
+    cut: Cut = "right"  # the side that is lost
+    bars: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`key` is who the row is: the cursor and marks stay with it. `free`: one line of its own instead of columns."""
+
+    key: Hashable
+    cells: tuple[Cell, ...] = ()
+    free: tuple[Cell, ...] = ()
+
+
+Layout = tuple[tuple[int, int], ...]
+"""(index of a column, its width), from left to right."""
+
+
+def needs(columns: Sequence[Column], rows: Iterable[Row], before: Mapping[str, int]) -> dict[str, int]:
+    """The widest content of each growing column; never less than `before`, or columns would dance with the data."""
+    wanted = dict(before)
+    growing = [(i, column.id, column.most) for i, column in enumerate(columns) if column.most and not column.bars]
+    for _, name, _ in growing:
+        wanted.setdefault(name, 0)
+    for row in rows:
+        if row.cells:
+            for i, name, most in growing:
+                if wanted[name] < most:
+                    wanted[name] = max(wanted[name], min(most, cell_len(row.cells[i].text)))
+    return wanted
+
+
+def layout(columns: Sequence[Column], width: int, wanted: Mapping[str, int]) -> Layout:
+    """Who gets a place on a line of `width` cells: what ranks 0, then the important columns, then the names their full
+    length, then the other columns, then the bars all that is left."""
+    chosen = {i: column.width for i, column in enumerate(columns) if column.rank == 0}
+    by_rank = sorted((column.rank, i) for i, column in enumerate(columns) if column.rank)
+
+    def left() -> int:
+        return width - sum(chosen.values()) - max(0, len(chosen) - 1)
+
+    def add(ranks: Iterable[int]) -> None:
+        for i in ranks:
+            if left() < columns[i].width + 1:
+                break  # a column never appears while one that ranks before it is missing
+            chosen[i] = columns[i].width
+
+    add(i for rank, i in by_rank if rank < BEFORE_GROWTH)
+    for i in sorted(chosen):
+        _grow(chosen, i, wanted.get(columns[i].id, 0), left())
+    add(i for rank, i in by_rank if rank >= BEFORE_GROWTH and i not in chosen)
+    for i in sorted(chosen):
+        _grow(chosen, i, wanted.get(columns[i].id, 0), left())
+    _grow_bars(chosen, [i for i in sorted(chosen) if columns[i].bars], columns, left())
+    return tuple(sorted(chosen.items()))
+
+
+def _grow(chosen: dict[int, int], i: int, wanted: int, spare: int) -> None:
+    chosen[i] += max(0, min(wanted - chosen[i], spare))
+
+
+def _grow_bars(chosen: dict[int, int], bars: list[int], columns: Sequence[Column], spare: int) -> None:
+    for position, i in enumerate(bars):
+        share = spare // (len(bars) - position)
+        grown = max(0, min(columns[i].most - chosen[i], share))
+        chosen[i] += grown
+        spare -= grown
+
+
+def cut(text: str, width: int, side: Cut, glyphs: Glyphs) -> str:
+    """`text` in at most `width` cells; what is lost is shown by an ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 1:
+        return glyphs.ellipsis[:width]
+    if side == "right":
+        return set_cell_size(text, width - 1).rstrip() + glyphs.ellipsis
+    tail = text[-(width - 1) :]
+    while cell_len(tail) > width - 1:
+        tail = tail[1:]
+    return glyphs.ellipsis + tail
+
+
+def fit(cell: Cell, column: Column, width: int, glyphs: Glyphs) -> str:
+    """The cell's text in exactly `width` cells."""
+    if cell.values is not None:
+        return spark(cell.values, width, cell.hi, glyphs.ascii_only)
+    text = cell.text
+    if cell.short and cell_len(text) > width:
+        text = cell.short
+    text = cut(text, width, column.cut, glyphs)
+    room = " " * (width - cell_len(text))
+    return room + text if column.right else text + room
+
+
+def draw(row: Row, columns: Sequence[Column], places: Layout, width: int, glyphs: Glyphs) -> list[Run]:
+    """The row as runs that fill exactly `width` cells (the title line is a row too)."""
+    if row.free:
+        return draw_free(row.free, width, glyphs)
+    runs: list[Run] = []
+    for position, (i, place) in enumerate(places):
+        runs += [(" ", "")] if position else []
+        runs.append((fit(row.cells[i], columns[i], place, glyphs), row.cells[i].style))
+    used = sum(place for _, place in places) + max(0, len(places) - 1)
+    if used > width:
+        return crop(runs, width)
+    return [*runs, (" " * (width - used), "")]
+
+
+def draw_free(cells: Sequence[Cell], width: int, glyphs: Glyphs) -> list[Run]:
+    """Cells one after the other, two spaces between them; the last one that has no room is cut."""
+    runs: list[Run] = []
+    used = 0
+    for cell in cells:
+        gap = 2 if runs else 0
+        room = width - used - gap
+        if room <= 1:
+            break
+        text = cell.short if cell.short and cell_len(cell.text) > room else cell.text
+        text = cut(text, room, "right", glyphs)
+        runs += [(" " * gap, ""), (text, cell.style)]
+        used += gap + cell_len(text)
+    return [*runs, (" " * max(0, width - used), "")]
+
+
+def crop(runs: Iterable[Run], width: int) -> list[Run]:
+    """The first `width` cells."""
+    kept: list[Run] = []
+    for text, style in runs:
+        if width <= 0:
+            break
+        text = text if cell_len(text) <= width else set_cell_size(text, width)
+        kept.append((text, style))
+        width -= cell_len(text)
+    return kept
+
+
+def choose_parts(parts: Sequence[tuple[int, Cell]], width: int, gap: int = 2) -> list[Cell]:
+    """Parts of a headline, each with a rank: all in short, the highest ranks dropped until they fit; then the lowest
+    ranks first get their full text."""
+    kept = [(rank, cell, cell.short or cell.text) for rank, cell in parts]
+
+    def used() -> int:
+        return sum(cell_len(text) for _, _, text in kept) + gap * max(0, len(kept) - 1)
+
+    while kept and used() > width:
+        worst = max(range(len(kept)), key=lambda i: (kept[i][0], i))
+        if kept[worst][0] == 0:
+            break
+        del kept[worst]
+    for i in sorted(range(len(kept)), key=lambda i: (kept[i][0], i)):
+        rank, cell, text = kept[i]
+        if used() - cell_len(text) + cell_len(cell.text) <= width:
+            kept[i] = (rank, cell, cell.text)
+    return [Cell(text, cell.style) for _, cell, text in kept]

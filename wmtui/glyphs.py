@@ -1,0 +1,46 @@
+"""The signs that the console draws, in two sets: a state is never told by a colour alone, and always by a word too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    ascii_only: bool
+    cursor: str
+    mark: str
+    ellipsis: str
+    at_most: str
+    rule: str
+    paused: str
+    bad: str
+    states: Mapping[str, str]
+
+    def state(self, word: str) -> str:
+        """ "● busy"; a word that a newer daemon made up stands behind a question mark."""
+        return f"{self.states.get(word, '?')} {word}"
+
+
+UNICODE = Glyphs(
+    ascii_only=False, cursor="▸", mark="*", ellipsis="…", at_most="≤", rule="─", paused="‖", bad="✗",
+    states={
+        "starting": "◌", "idle": "○", "busy": "●", "finishing": "▽", "dead": "✗",
+        "running": "●", "draining": "▽", "drained": "▽", "stopping": "▽", "backing off": "✗",
+        "connecting": "◌", "stale": "?", "gone": "✗",
+    },
+)  # fmt: skip
+
+ASCII = Glyphs(
+    ascii_only=True, cursor=">", mark="*", ellipsis="~", at_most="<", rule="-", paused="=", bad="x",
+    states={
+        "starting": ".", "idle": "o", "busy": "#", "finishing": "v", "dead": "x",
+        "running": "#", "draining": "v", "drained": "v", "stopping": "v", "backing off": "x",
+        "connecting": ".", "stale": "?", "gone": "x",
+    },
+)  # fmt: skip
+
+
+def choose(ascii_only: bool, term: str | None, encoding: str | None) -> Glyphs:
+    """`encoding` is that of stderr, where Textual draws. The Linux console has no font for most of the signs."""
+    utf8 = (encoding or "").lower().replace("-", "").replace("_", "") == "utf8"
+    return ASCII if ascii_only or term == "linux" or not utf8 else UNICODE
