@@ -41,6 +41,8 @@ def parse_database(mapping: Mapping[str, object]) -> DatabaseConfig:
     )
     if url.drivername == "sqlite":
         url = _with_file(url)
+    elif url.password and not url.username:  # which the text of a URL has no place for
+        url = url._replace(password=None).update_query_dict({"password": str(url.password)})
     _check_driver(url.drivername)
     return DatabaseConfig(
         url=url.render_as_string(hide_password=False),

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The demonstration behind `make demo`: a daemon on SQLite with the sandbox workers, a client that feeds it, and the
+# console. Without a terminal: the status, once a second for ten seconds. Whatever it started is stopped at the end.
+#
+# usage: examples/bin/demo.sh [folder of wmcore and wmtui]
+set -eu
+cd "$(dirname "$0")/../.."
+bin=${1:-.venv/bin}
+conf=examples/sandbox-sqlite.yml
+pidfile=examples/run/sandbox-sqlite.pid
+daemon='' client=''
+
+alive() { kill -0 "$1" 2>/dev/null; }
+
+stop() {
+    code=$?
+    trap - EXIT
+    if [ -n "$client" ]; then
+        kill "$client" 2>/dev/null || true
+        wait "$client" 2>/dev/null || true
+    fi
+    if [ -n "$daemon" ] && alive "$daemon"; then
+        kill -TERM "$daemon" # jobs in hand are finished
+        for _ in $(seq 100); do
+            alive "$daemon" || break
+            sleep 0.1
+        done
+        ! alive "$daemon" || kill -INT "$daemon" 2>/dev/null || true
+        echo "The daemon is stopped. Its log: examples/log/sandbox-sqlite.log"
+    fi
+    exit "$code"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+"$bin/wmcore" --init-db -f "$conf"
+"$bin/wmcore" -f "$conf" # returns when the daemon is ready, or says why it is not
+daemon=$(cat "$pidfile")
+"$bin/python" examples/bin/client.py "$conf" --rate 20 2>>examples/log/client.log &
+client=$!
+
+if [ -t 0 ] && [ -t 1 ]; then
+    "$bin/wmtui" attach "$conf"
+else
+    for _ in $(seq 10); do
+        "$bin/wmtui" status -t "$conf"
+        sleep 1
+    done
+fi

@@ -1,0 +1,1 @@
+"""Worker classes to try wmcore with."""

@@ -1,0 +1,122 @@
+"""What every contract test stands on: a fresh database, a real scoreboard, children, a manager, a client."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from wmcore.backends.base import Book, ChildQueue, Claimed, ManagerQueue, Place
+from wmcore.backends.theschwartz import init_db, open_child_queue, open_manager_queue
+from wmcore.client import TheSchwartzClient
+from wmcore.config.records import ClassConfig, Config, DatabaseConfig, PoolConfig
+from wmcore.model import Failure, RetryPolicy
+from wmcore.scoreboard import ChildSlot, Scoreboard
+
+A, B, C = "contract.A", "contract.B", "contract.C"
+NAMES = (A, B, C)
+GRAB_FOR = (600, 600, 600)
+ONCE = RetryPolicy()
+"""One attempt, then the failed list."""
+
+
+def make_config(state_dir: Path, databases: Sequence[DatabaseConfig], **changes: Any) -> Config:
+    config = Config(
+        path=state_dir / "conf.yml",
+        type="TheSchwartz",
+        classes=tuple(ClassConfig(name) for name in NAMES),
+        pools=(PoolConfig("default", (0, 1, 2)),),
+        instance="contract",
+        pidfile=state_dir / "pid",
+        logfile=state_dir / "log",
+        errorlogfile=state_dir / "errors",
+        socket=state_dir / "sock",
+        state_dir=state_dir,
+        databases=tuple(databases),
+    )
+    return replace(config, **changes)
+
+
+@dataclass
+class Rig:
+    config: Config
+    kind: str
+    server: Any = None  # tests.servers.Server, None for SQLite
+    owners: dict[int, str] = field(default_factory=dict)
+    _open: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.board = Scoreboard.create(self.config.state_dir / "scoreboard", len(NAMES), 16)
+
+    # -- the parties ---------------------------------------------------------------------------------------------------
+
+    def child(self, slot: int = 0, **changes: Any) -> ChildQueue:
+        """A new life in `slot`."""
+        owner = self.owners[slot] = secrets.token_hex(16)
+        position = ChildSlot(self.board, slot)
+        position.begin_life(1, 1, owner, 0)
+        queue = open_child_queue(replace(self.config, **changes), NAMES, slot, owner, position)
+        self._open.append(queue)
+        return queue
+
+    def manager(self) -> ManagerQueue:
+        manager = open_manager_queue(self.config, NAMES)
+        for database in range(len(self.config.databases)):
+            manager.probe(database)
+        self._open.append(manager)
+        return manager
+
+    def client(self) -> TheSchwartzClient:
+        client = TheSchwartzClient(self.config.databases)
+        self._open.append(client)
+        return client
+
+    def close(self) -> None:
+        for each in self._open:
+            each.close()
+
+    def init(self) -> None:
+        init_db(self.config, dry_run=False)
+
+    # -- what they do --------------------------------------------------------------------------------------------------
+
+    def claim(self, child: ChildQueue, *classes: int) -> Claimed:
+        """Exactly one job, started."""
+        turn = child.turn(classes or (0,), GRAB_FOR)
+        assert len(turn.jobs) == 1
+        child.start(turn.jobs[0])
+        return turn.jobs[0]
+
+    def place(self, slot: int = 0) -> Place:
+        return self.board.view(slot).place
+
+    def book(self, slot: int = 0, *, counts: bool = True, policy: RetryPolicy = ONCE, **changes: Any) -> Book:
+        """The book of the child that died in `slot`, as its slot shows it."""
+        book = Book(slot, self.owners[slot], self.place(slot), counts, Failure("killed by signal 9", "", 9), policy, 99)
+        return replace(book, **changes)
+
+    # -- the database, past our own code -------------------------------------------------------------------------------
+
+    def sql(self, statement: str, values: Mapping[str, Any] | None = None, database: int = 0) -> list[tuple[Any, ...]]:
+        engine = create_engine(make_url(self.config.databases[database].url), poolclass=NullPool)
+        with engine.begin() as connection:
+            done = connection.execute(text(statement), values or {})
+            return [tuple(row) for row in done] if done.returns_rows else []
+
+    def table(self, name: str) -> str:
+        return f"{self.config.databases[0].prefix}{name}"
+
+    def jobs(self) -> list[tuple[int, int]]:
+        """jobid, grabbed_until of everything in the queue."""
+        found = self.sql(f"SELECT jobid, grabbed_until FROM {self.table('job')} ORDER BY jobid")
+        return [(int(jobid), int(grabbed)) for jobid, grabbed in found]
+
+    def count(self, name: str) -> int:
+        return int(self.sql(f"SELECT count(*) FROM {self.table(name)}")[0][0])
+
+    def make_due(self) -> None:
+        """What was delayed is due."""
+        self.sql(f"UPDATE {self.table('job')} SET run_after = 1")

@@ -1,0 +1,29 @@
+"""The daemon fixture: whatever a test leaves behind is killed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.daemon import Daemon
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    made: list[Daemon] = []
+
+    def make(dsn: str = "", name: str = "one", **settings: Any) -> Daemon:
+        daemon = Daemon(tmp_path / name, dsn or f"sqlite:///{tmp_path}/queue.db", **settings)
+        made.append(daemon)
+        return daemon
+
+    yield make
+    for daemon in made:
+        daemon.kill_everything()
+
+
+@pytest.fixture
+def daemon(make_daemon: Callable[..., Daemon]) -> Daemon:
+    """On SQLite, with its tables, not started."""
+    return make_daemon().init_db()

@@ -1,0 +1,67 @@
+"""Worker classes of the integration tests. Each run is written down, so that a test can count it."""
+
+import os
+import signal
+import time
+
+from wmcore import Worker
+
+
+def mark(text: object) -> None:
+    fd = os.open(f"{os.environ['JOBS_FOLDER']}/marks", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(fd, f"{text}\n".encode())
+    os.close(fd)
+
+
+class Quick(Worker):
+    """Sleeps `ms`, then writes its number down."""
+
+    def work(self, job):
+        time.sleep(job.arg.get("ms", 0) / 1000)
+        mark(job.arg["n"])
+
+
+class Sleeps(Worker):
+    """Writes down when it begins and when it ends."""
+
+    max_retries = 1
+
+    def work(self, job):
+        mark(f"begin-{job.arg['n']}")
+        time.sleep(job.arg["s"])
+        mark(f"end-{job.arg['n']}")
+
+
+class Fails(Worker):
+    max_retries = 3
+    retry_delay = 1
+
+    def work(self, job):
+        print("about to fail")
+        raise ValueError(f"no luck with {job.arg['n']}")
+
+
+class Dies(Worker):
+    """Kills its child."""
+
+    max_retries = 1
+
+    def work(self, job):
+        mark(f"begin-{job.arg['n']}")
+        os.kill(os.getpid(), job.arg.get("signal", signal.SIGKILL))
+        time.sleep(5)
+
+
+class Slow(Worker):
+    timeout = 0.5
+
+    def work(self, job):
+        mark("begin")
+        time.sleep(60)
+
+
+class Soft(Worker):
+    soft_timeout = 0.2
+
+    def work(self, job):
+        time.sleep(60)

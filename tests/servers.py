@@ -1,0 +1,178 @@
+"""Real database servers, one of each for a whole test run, on sockets and free loopback ports of their own."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import until
+
+
+def need(program: str, package: str) -> str:
+    """The program's path. Missing: the test is skipped, or fails where nothing may be skipped (CI)."""
+    found = shutil.which(program) or next((str(p) for p in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))), None)
+    if found is None:
+        missing(f"{program} is not installed (Debian package {package})")
+    assert found is not None
+    return found
+
+
+def missing(reason: str) -> None:
+    if os.environ.get("WMCORE_NO_SKIP"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _as_user(name: str) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    return ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "--"] if os.geteuid() == 0 else []
+
+
+def _own(folder: Path, name: str) -> None:
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(name)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+
+
+class Server:
+    """A server process that can be stopped and started again."""
+
+    url: str
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="wmtest-"))
+        self.folder.chmod(0o755)
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._count = 0
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+        )
+        until(self.answers, 60, f"{self.command()[0]} to answer; its log: {self.folder}/log")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(self.stop_signal)
+            self._process.wait(30)
+            self._process = None
+
+    stop_signal = 15
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def execute(self, statement: str) -> None:
+        raise NotImplementedError
+
+    def new_database(self) -> str:
+        """A fresh, empty database; its URL."""
+        self._count += 1
+        name = f"wm{os.getpid()}_{self._count}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url.replace("/NAME", f"/{name}")
+
+
+class PostgreSQL(Server):
+    stop_signal = 2  # fast shutdown: does not wait for connections
+
+    def __init__(self) -> None:
+        super().__init__()
+        initdb = need("initdb", "postgresql")
+        self._server = str(Path(initdb).with_name("postgres"))
+        _own(self.folder, "postgres")
+        self._data = self.folder / "data"
+        arguments = [*_as_user("postgres"), initdb, "-D", str(self._data), "-A", "trust", "-U", "wm", "-N", "-E", "UTF8"]
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        self.url = f"postgresql://wm@127.0.0.1:{self.port}/NAME"
+
+    def command(self) -> list[str]:
+        return [
+            *_as_user("postgres"), self._server, "-D", str(self._data), "-p", str(self.port), "-h", "127.0.0.1",
+            "-k", str(self.folder), "-c", "fsync=off", "-c", "max_connections=300",
+        ]  # fmt: skip
+
+    def _connect(self):  # type: ignore[no-untyped-def]
+        import psycopg
+
+        return psycopg.connect(f"postgresql://wm@127.0.0.1:{self.port}/postgres", autocommit=True, connect_timeout=2)
+
+    def answers(self) -> bool:
+        import psycopg
+
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def execute(self, statement: str) -> None:
+        with self._connect() as connection:
+            connection.execute(statement)
+
+
+class MariaDB(Server):
+    def __init__(self) -> None:
+        super().__init__()
+        self._server = need("mariadbd", "mariadb-server")
+        installer = need("mariadb-install-db", "mariadb-server")
+        self._user = ["--user=mysql"] if os.geteuid() == 0 else []
+        if os.geteuid() == 0:
+            _own(self.folder, "mysql")
+        self._data = self.folder / "data"
+        subprocess.run(
+            [installer, "--no-defaults", f"--datadir={self._data}", "--auth-root-authentication-method=normal",
+             "--skip-test-db", *self._user],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder,
+        )  # fmt: skip
+        self.url = f"mysql://wm:geheim@127.0.0.1:{self.port}/NAME"
+
+    def command(self) -> list[str]:
+        return [
+            self._server, "--no-defaults", f"--datadir={self._data}", f"--socket={self.folder}/sock",
+            f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid",
+            "--innodb-flush-log-at-trx-commit=0", "--max-connections=300", *self._user,
+        ]  # fmt: skip
+
+    def start(self) -> None:
+        super().start()
+        self.execute("CREATE USER IF NOT EXISTS 'wm'@'%' IDENTIFIED BY 'geheim'")
+        self.execute("GRANT ALL ON *.* TO 'wm'@'%'")
+
+    def _connect(self):  # type: ignore[no-untyped-def]
+        import pymysql
+
+        return pymysql.connect(unix_socket=f"{self.folder}/sock", user="root", autocommit=True)
+
+    def answers(self) -> bool:
+        import pymysql
+
+        try:
+            self._connect().close()
+        except pymysql.err.OperationalError:
+            return False
+        return True
+
+    def execute(self, statement: str) -> None:
+        with self._connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)

@@ -1,0 +1,19 @@
+"""Tests wait for facts, with a deadline that is generous on a loaded machine."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(fact: Callable[[], T], seconds: float = 20.0, what: str = "") -> T:
+    """The first true answer of `fact`; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = fact()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s for {what or fact}; last answer: {found!r}")
+        time.sleep(0.01)

@@ -1,0 +1,100 @@
+"""Where the data comes from: keeps a connection to the daemon alive, says what happens to it, carries requests over."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from wmcore.errors import WmError
+from wmcore.protocol.client import AsyncClient, ConnectionLost
+from wmcore.protocol.messages import Request, Status
+
+BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    reason: str
+    attempt: int
+    retry_at: float  # Unix seconds
+
+
+News = Connecting | Frame | Lost
+
+
+class Feed(Protocol):
+    """What the console needs of a daemon; tests may bring their own."""
+
+    name: str  # for people
+    interval: float  # seconds between two frames
+
+    async def run(self, post: Callable[[News], None]) -> None:
+        """Posts what happens, until it is cancelled; never raises WmError."""
+
+    async def call(self, request: Request) -> Any:
+        """The reply; raises Refused, NotFound, QueueDown, ProtocolError, NoDaemon."""
+
+    def retry_now(self) -> None:
+        """Without a connection: don't wait any longer."""
+
+
+class SocketFeed:
+    def __init__(self, path: Path, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.name = str(path)
+        self.interval = interval
+        self._now = now
+        self._client: AsyncClient | None = None
+        self._hurry = asyncio.Event()
+
+    async def run(self, post: Callable[[News], None]) -> None:
+        attempt = 0
+        while True:
+            attempt += 1
+            self._hurry.clear()
+            post(Connecting(attempt))
+            reason = "the daemon has closed the connection"
+            try:
+                self._client = await AsyncClient.connect(self.path)
+                async for status in self._client.frames(self.interval):
+                    attempt = 0
+                    post(Frame(status))
+            except WmError as error:
+                reason = str(error)
+            finally:
+                await self._close()
+            delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS)) - 1] if attempt else BACKOFF_SECONDS[0]
+            post(Lost(reason, attempt + 1, self._now() + delay))
+            await self._wait(delay)
+
+    async def call(self, request: Request) -> Any:
+        if self._client is None:
+            raise ConnectionLost(f"there is no connection to {self.name}")
+        return await self._client.call(request)
+
+    def retry_now(self) -> None:
+        self._hurry.set()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()

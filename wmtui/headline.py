@@ -1,0 +1,145 @@
+"""The lines around the tables, as cells: header, banners, and the one line of a terminal that is too small. Pure."""
+
+from collections.abc import Sequence
+
+from wmcore.protocol.messages import PROTOCOL, Pool, Server, Status
+from wmtui.cells import Cell
+from wmtui.formatting import age, clock, count, stopwatch
+from wmtui.glyphs import Glyphs
+from wmtui.picture import RESTART_SHOWN_SECONDS, Phase, Picture
+from wmtui.printing import clean
+
+Part = tuple[int, Cell]
+URGENT = "bold reverse"
+LEAST = (60, 15)
+"""Columns and lines below which the tables make no sense."""
+
+
+def name_of(status: Status | None) -> str:
+    return "" if status is None else f"{clean(status.host)}/{clean(status.instance)}"
+
+
+def header(picture: Picture, glyphs: Glyphs, now: float) -> tuple[list[Part], list[Part]]:
+    """What stands at the left and at the right of the header line, each with its rank (0 is never dropped)."""
+    right: list[Part] = [(0, Cell(clock(now)))]
+    if picture.read_only:
+        right.insert(0, (0, Cell("READ-ONLY", "bold cyan")))
+    status = picture.status
+    if status is None:
+        return [(0, Cell("wmtui", "bold")), (0, Cell(glyphs.state("connecting")))], right
+    left = [
+        (0, Cell(name_of(status), "bold", short=clean(status.host))),
+        (0, _state(picture, glyphs, now)),
+        *_totals(status),
+        (0, _backend(status, glyphs)),
+        (0, _failed(status)),
+        (7, Cell(f"up {age(status.now - status.started_at)}", "dim")),
+        (8, Cell(f"{clean(status.type)} {clean(status.version)}", "dim")),
+        (9, Cell(f"pid {status.pid}", "dim")),
+    ]
+    if status.viewers > 1:
+        left.append((6, Cell(f"{status.viewers} viewers", "dim")))
+    return left, right
+
+
+def _state(picture: Picture, glyphs: Glyphs, now: float) -> Cell:
+    """The daemon's state and the age of what is known of it."""
+    status = picture.status
+    old = picture.age(now)
+    match picture.phase(now):
+        case Phase.LOST:
+            return Cell(f"{glyphs.states['gone']} NO CONNECTION {stopwatch(old)}", URGENT)
+        case Phase.STALE:
+            return Cell(f"{glyphs.states['stale']} STALE {stopwatch(old)}", URGENT)
+    word = clean(status.state) if status else ""
+    return Cell(f"{glyphs.state(word)} {int(old)}s", "" if word == "running" else "bold yellow")
+
+
+def _totals(status: Status) -> list[Part]:
+    wanted = sum(pool.wanted for pool in status.pools)
+    running = sum(pool.running for pool in status.pools)
+    busy = sum(pool.busy for pool in status.pools)
+    style = "" if running == wanted else "bold"
+    return [(0, Cell(f"{running}/{wanted} children, {busy} busy", style, short=f"{running}/{wanted} {busy} busy"))]
+
+
+def _backend(status: Status, glyphs: Glyphs) -> Cell:
+    down = [server for server in status.backend.servers if not server.ok]
+    if status.backend.ok and not down:
+        return Cell("queue ok")
+    since = [server.since for server in down if server.since is not None]
+    for_ = f" {age(status.now - min(since))}" if since else ""
+    part = f"{len(down)} of {len(status.backend.servers)} " if status.backend.ok else ""
+    return Cell(f"{glyphs.bad} queue {part}DOWN{for_}", "bold red", short=f"{glyphs.bad} queue {part}DOWN")
+
+
+def _failed(status: Status) -> Cell:
+    n = status.failed.count
+    if n is None:
+        return Cell("failed ?")
+    return Cell(f"{count(n)} failed", "bold" if n else "")
+
+
+def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> list[list[Cell]]:
+    """Lines that appear while there is something to say, the most urgent first."""
+    phase = picture.phase(now)
+    if phase is Phase.LOST:
+        return _lost(picture, now, daemon)
+    status = picture.status
+    if status is None:
+        return [[Cell(f"connecting to {daemon}, attempt {picture.link.attempt}")]]
+    lines: list[list[Cell]] = []
+    if picture.restarted and now - picture.restarted_at < RESTART_SHOWN_SECONDS:
+        lines.append([Cell(picture.restarted, URGENT), Cell(f"up {age(status.now - status.started_at)}")])
+    if status.protocol != PROTOCOL:
+        told = f"the daemon speaks protocol {status.protocol}, this wmtui {PROTOCOL}: use the wmtui of its version"
+        lines.append([Cell(told, URGENT)])
+    lines += [_queue_down(server, status.now, glyphs) for server in status.backend.servers if not server.ok]
+    if status.state in ("stopping", "draining"):
+        lines.append([Cell(status.state.upper(), URGENT), Cell(f"{_at_work(status.pools)} still at work")])
+    else:
+        lines += [_pool_banner(pool) for pool in status.pools if pool.state == "draining"]
+    return lines + [[Cell(clean(notice), "bold")] for notice in status.notices]
+
+
+def _lost(picture: Picture, now: float, daemon: str) -> list[list[Cell]]:
+    link = picture.link
+    who = clean(picture.status.host) if picture.status else daemon
+    first = [Cell(f"NO CONNECTION to {who}", URGENT)]
+    if picture.status is not None:
+        first.append(Cell(f"data is {stopwatch(picture.age(now))} old", "bold"))
+    if link.retry_at is None:
+        first.append(Cell(f"trying now ({link.attempt})"))
+    else:
+        first.append(Cell(f"retry in {max(0, round(link.retry_at - now))} s ({link.attempt})"))
+    first.append(Cell("r now", "bold"))
+    return [first, [Cell(clean(link.reason))]]
+
+
+def _queue_down(server: Server, now: float, glyphs: Glyphs) -> list[Cell]:
+    since = ""
+    if server.since is not None:
+        since = f"since {clock(server.since)} ({age(now - server.since)})"
+    return [
+        Cell(f"{glyphs.bad} QUEUE DOWN", "bold reverse red"),
+        Cell(clean(server.name), "bold"),
+        *([Cell(since)] if since else []),
+        Cell(clean(server.error or "no reason given")),
+    ]
+
+
+def _pool_banner(pool: Pool) -> list[Cell]:
+    if not pool.running:
+        return [Cell(f"{clean(pool.name)} DRAINED", URGENT), Cell("no children; D resumes it")]
+    return [Cell(f"{clean(pool.name)} DRAINING", URGENT), Cell(f"{_at_work([pool])} still at work; D resumes it")]
+
+
+def _at_work(pools: Sequence[Pool]) -> str:
+    n = sum(pool.running for pool in pools)
+    return "1 child" if n == 1 else f"{n} children"
+
+
+def too_small(picture: Picture, glyphs: Glyphs, now: float, width: int, height: int) -> list[Cell]:
+    left, _ = header(picture, glyphs, now)
+    totals = [Cell(cell.short or cell.text, cell.style) for rank, cell in left if rank == 0]
+    return [Cell(f"needs {LEAST[0]}x{LEAST[1]}, is {width}x{height}", "bold"), *totals]

@@ -1,0 +1,76 @@
+"""What the console knows at one moment: the newest status, how old it is, and how the connection stands. Pure."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from wmcore.protocol.messages import Status
+
+STALE_INTERVALS = 3
+RESTART_SHOWN_SECONDS = 60.0
+
+
+class Phase(StrEnum):
+    CONNECTING = "connecting"  # nothing has come yet
+    LIVE = "live"
+    STALE = "stale"  # connected, but the daemon is silent
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How the connection stands. Times are Unix seconds by the console's clock."""
+
+    connected: bool = False
+    attempt: int = 1
+    reason: str = ""  # why it was lost
+    retry_at: float | None = None  # None: an attempt is under way
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    link: Link = field(default_factory=Link)
+    status: Status | None = None
+    received_at: float = 0.0
+    interval: float = 1.0
+    read_only: bool = False
+    restarted: str = ""  # what was noticed at the last restart of the daemon
+    restarted_at: float = 0.0
+
+    def age(self, now: float) -> float:
+        """Seconds since the data came."""
+        return max(0.0, now - self.received_at)
+
+    def phase(self, now: float) -> Phase:
+        if not self.link.connected:
+            return Phase.CONNECTING if self.status is None and not self.link.reason else Phase.LOST
+        if self.status is None:
+            return Phase.CONNECTING
+        return Phase.STALE if self.age(now) > STALE_INTERVALS * self.interval else Phase.LIVE
+
+    def with_status(self, status: Status, now: float) -> "Picture":
+        told = restart_told(self.status, status)
+        new = replace(self, status=status, received_at=now, link=Link(connected=True))
+        return replace(new, restarted=told, restarted_at=now) if told else new
+
+    def why_no_writing(self, now: float) -> str:
+        """Empty where commands may be sent; else the reason that they may not."""
+        if self.read_only:
+            return "read-only: nothing was sent (! switches it off)"
+        match self.phase(now):
+            case Phase.LIVE:
+                return ""
+            case Phase.STALE:
+                return f"nothing was sent: the data is {self.age(now):.0f} s old, the daemon may be elsewhere by now"
+            case _:
+                return "nothing was sent: there is no connection"
+
+
+def restart_told(before: Status | None, after: Status) -> str:
+    """Empty where it is the same life of the same daemon."""
+    if before is None:
+        return ""
+    if before.instance != after.instance:
+        return f"another daemon answers here now: {after.instance} (was {before.instance})"
+    if (before.pid, before.started_at) != (after.pid, after.started_at):
+        return f"the daemon was restarted: pid {after.pid} (was {before.pid})"
+    return ""
