@@ -49,8 +49,13 @@ class Daemon:
     def wmcore(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [BIN / "wmcore", *arguments], capture_output=True, text=True, timeout=timeout, cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, env=self.environment,
         )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Links to test daemons stay out of the machine's own folder."""
+        return {**os.environ, "RUNTIME_DIRECTORY": str(self.folder)}
 
     def init_db(self) -> "Daemon":
         done = self.wmcore("--init-db", "-f", str(self.conf))

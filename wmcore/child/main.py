@@ -17,10 +17,10 @@ from wmcore import events
 from wmcore.backends.base import ChildQueue, Claimed
 from wmcore.child.runner import Runner, describe
 from wmcore.child.wakeup import Wakeup
-from wmcore.errors import Fenced, QueueDown
+from wmcore.errors import Fenced, QueueDown, Refused
 from wmcore.loading import delay_ms
 from wmcore.logs import Formatter, JobEnd, LogFile, redirect_output
-from wmcore.model import ChildState, Outcome
+from wmcore.model import ChildState, Failure, Outcome
 from wmcore.scoreboard import COUNTED, ChildSlot
 from wmcore.worker import Completed, Declined, Failed, Job, Replaced, Verdict
 
@@ -199,10 +199,14 @@ class Child:
         if isinstance(verdict, Failed):
             policy = replace(runner.policy(job), permanent=verdict.permanent)
             return self._queue.fail(claimed, verdict.failure, policy)
-        if isinstance(verdict, Declined):
-            return self._queue.decline(claimed, verdict.run_after)
-        assert isinstance(verdict, Replaced)
-        return self._queue.replace(claimed, verdict.jobs)
+        try:
+            if isinstance(verdict, Declined):
+                return self._queue.decline(claimed, verdict.run_after)
+            assert isinstance(verdict, Replaced)
+            return self._queue.replace(claimed, verdict.jobs)
+        except Refused as error:  # a successor that the database does not take: the job's own mistake
+            print(f"{runner.name} job {claimed.id}: {error}", file=sys.stderr)
+            return self._queue.fail(claimed, Failure(str(error)), runner.policy(job))
 
     # -- what is said about it -----------------------------------------------------------------------------------------
 

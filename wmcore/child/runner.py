@@ -50,6 +50,8 @@ class Runner:
             raise
         except BaseException as error:  # SystemExit too: a job must not end its child
             job.raised(error)
+        if self._patient:  # pdb leaves a handler behind that would open its prompt again, between two jobs
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return job, job.verdict or Completed()
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wmcore import link, plan
+from wmcore.manager.books import cause_of
 from wmcore.manager.loaderlink import LoaderProcess
 
 if TYPE_CHECKING:
     from wmcore.manager.core import Manager
 
-IMPORT_CODE = 2
 LEAVE_SECONDS = 5.0
 
 
@@ -90,22 +90,27 @@ class Loaders:
         assert self._current is not None
         asyncio.get_running_loop().remove_reader(self._current)
         self._current.close()
-        self._reap(self._current.pid)
+        status = self._reap(self._current.pid)
         self._current = None
-        if not self._manager.state.stopping:
+        if not self._manager.state.ready and not self._manager.state.stopping:
+            why = "of itself" if status is None else cause_of(status, None)
+            self._manager.loader_not_ready(f"the loader died while it imported them ({why}); the errorlogfile says more")
+        elif not self._manager.state.stopping:
             self._manager.note("the loader is gone, another is started")
             self._not_before = time.monotonic() + plan.back_off(self._strikes)
             self._strikes += 1
         self._manager.children.orphaned()
 
     @staticmethod
-    def _reap(pid: int) -> None:
-        """Its end of the pair is closed, so it is all but dead."""
+    def _reap(pid: int) -> int | None:
+        """Its end of the pair is closed, so it is all but dead. Its exit status, None where that is not to be had."""
         deadline = time.monotonic() + 0.5
         while time.monotonic() < deadline:
             try:
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    return
+                found, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
-                return
+                return None
+            if found:
+                return status
             time.sleep(0.002)
+        return None

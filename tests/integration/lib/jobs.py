@@ -65,3 +65,10 @@ class Soft(Worker):
 
     def work(self, job):
         time.sleep(60)
+
+
+class Stamp(Worker):
+    """Writes down when it began (Unix seconds)."""
+
+    def work(self, job):
+        mark(f"{time.time():.6f}")
