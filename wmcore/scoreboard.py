@@ -55,6 +55,7 @@ W_LAST_PROCESS_US = 19  # of the last finished, not yet acknowledged job: for th
 W_LAST_DELAY_US = 20
 W_LAST_LATENESS_US = 21
 W_JOB_LENGTH = 22
+W_TROUBLE = 23  # non-zero: the queue did not take or answer the child's last statement
 _W_JOB = 24  # job id, up to 96 bytes
 _JOB_BYTES = 96
 _W_OWNER = 36  # this life's token, 32 bytes
@@ -84,6 +85,7 @@ class SlotView:
     failed: int
     deadline_ns: int
     timeout_ms: int
+    trouble: bool
     owner: str
     place: Place
 
@@ -205,6 +207,7 @@ class Scoreboard:
             failed=word[W_FAILED],
             deadline_ns=word[W_DEADLINE],
             timeout_ms=word[W_TIMEOUT_MS],
+            trouble=word[W_TROUBLE] != 0,
             owner=owner.rstrip(b"\0").decode(errors="replace"),
             place=_place(word),
         )
@@ -317,6 +320,9 @@ class ChildSlot:
         words[W_DONE] += 1
         if failed:
             words[W_FAILED] += 1
+
+    def trouble(self, there_is: bool) -> None:
+        self._words[W_TROUBLE] = there_is
 
     def note_policy(self, max_retries: int, retry_delay_seconds: int, keep_seconds: int) -> None:
         words = self._words

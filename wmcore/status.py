@@ -48,6 +48,11 @@ def _notices(manager: "Manager") -> list[str]:
     if manager.state.ready:
         for health in manager.queue.health:
             notices += health.notices
+    views = [manager.children.view(child) for child in manager.state.children.values()]
+    troubled = [str(view.slot) for view in views if view is not None and view.trouble]
+    if troubled:
+        slots = ", ".join(troubled[:8]) + (", ..." if len(troubled) > 8 else "")
+        notices.append(f"the queue does not take what children {slots} write; the errorlogfile says why")
     return notices
 
 

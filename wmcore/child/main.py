@@ -77,7 +77,7 @@ class Child:
             except QueueDown as error:
                 self._queue_down(error)
                 continue
-            self._failures_to_reach = 0
+            self._queue_answered()
             if not jobs:
                 self._idle()
                 continue
@@ -116,12 +116,22 @@ class Child:
 
     def _queue_down(self, error: QueueDown) -> None:
         """The queue is down: a state that the manager shows, no reason to die."""
-        if self._failures_to_reach == 0:
-            print(f"child {self._slot.slot}: {error}", file=sys.stderr)
-        self._failures_to_reach += 1
+        self._note_trouble(error)
         self._slot.state(ChildState.IDLE)
         self._title("waits for the queue")
         self._wakeup.wait(min(2.0, 0.1 * 2 ** min(self._failures_to_reach, 5)) * random.uniform(0.7, 1.3))  # noqa: S311
+
+    def _note_trouble(self, error: QueueDown) -> None:
+        """For the status at each failure, for the errorlogfile at the first."""
+        if self._failures_to_reach == 0:
+            print(f"child {self._slot.slot}: {error}", file=sys.stderr)
+        self._failures_to_reach += 1
+        self._slot.trouble(True)
+
+    def _queue_answered(self) -> None:
+        if self._failures_to_reach:
+            self._failures_to_reach = 0
+            self._slot.trouble(False)
 
     def _idle(self) -> None:
         self._slot.state(ChildState.IDLE)
@@ -134,15 +144,15 @@ class Child:
         give_up: float | None = None
         while True:
             try:
-                return write()
+                done = write()
+                self._queue_answered()
+                return done
             except QueueDown as error:
                 if self._wakeup.finishing and give_up is None:
                     give_up = time.monotonic() + FINISHED_PATIENCE
                 if give_up is not None and time.monotonic() > give_up:
                     raise
-                self._failures_to_reach += 1
-                if self._failures_to_reach == 1:
-                    print(f"child {self._slot.slot}: {error}", file=sys.stderr)
+                self._note_trouble(error)
                 if self._wakeup.finishing:
                     time.sleep(0.2)
                 else:

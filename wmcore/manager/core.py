@@ -61,6 +61,7 @@ class Manager:
         self._wake = asyncio.Event()
         self._code = 0
         self._done = False
+        self._rss_known = False
         self._kill_at: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -112,7 +113,7 @@ class Manager:
         while True:
             await asyncio.sleep(TICK)
             self.figures.sample(self.slots_used, int(time.monotonic()))
-            self.figures.measure([child.pid for child in self.state.children.values() if child.pid])
+            self._rss_known = False
             self._reap()
             if self.state.ready:
                 self.bookkeeper.follow_former_life()
@@ -236,7 +237,14 @@ class Manager:
     def watched(self) -> None:
         """Somebody looks at the figures: keep them fresh."""
         if self.state.ready:
-            self.queue.watched_at = time.monotonic()
+            self.queue.look()
+            if not self._rss_known:
+                self._measure()
+
+    def _measure(self) -> None:
+        """Resident memory is read only while somebody looks: a file a child."""
+        self._rss_known = True
+        self.figures.measure([child.pid for child in self.state.children.values() if child.pid])
 
     def reopen_logs(self) -> None:
         self.outputs.log.reopen()

@@ -4,6 +4,7 @@ One asker per daemon and database, however many children are idle; it wakes as m
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +17,14 @@ from wmcore.model import QueueFigures
 
 T = TypeVar("T")
 
-ASK_SECONDS = 0.1
+ASK_SECONDS = 0.12
 ASK_CERTAINLY_SECONDS = 5.0
 """A lease that runs out makes a job ready without any change in the database."""
 PROBE_SECONDS = 0.5
 FIGURES_SECONDS = 1.0
 FIGURES_UNWATCHED_SECONDS = 5.0
+WATCHED_SECONDS = 10.0
+"""So long after a look the figures are kept fresh."""
 CLEAN_SECONDS = 3600.0
 RECENT = 20
 
@@ -53,7 +56,8 @@ class QueueSide:
         self.health = [Health(name) for name in queue.databases]
         self.failed_count: int | None = None
         self.failed_recent: list[FailedRow] = []
-        self.watched_at = 0.0  # monotonic: somebody looked
+        self._looked_at = 0.0  # monotonic
+        self._looked = asyncio.Event()
         self.on_up: Callable[[int], None] = lambda database: None
         self.on_change: Callable[[str], None] = lambda sentence: None
         self._pool = ThreadPoolExecutor(len(self.health) + 4, thread_name_prefix="queue")
@@ -142,15 +146,22 @@ class QueueSide:
 
     # -- what stands in it? --------------------------------------------------------------------------------------------
 
-    def _watched(self) -> bool:
-        return time.monotonic() - self.watched_at < 10
+    def look(self) -> None:
+        """Somebody looks at the figures: keep them fresh for a while."""
+        self._looked_at = time.monotonic()
+        self._looked.set()
+
+    @property
+    def watched(self) -> bool:
+        return time.monotonic() - self._looked_at < WATCHED_SECONDS
 
     async def _pause(self) -> None:
-        """A second, or five when nobody has looked for a while."""
-        begun = time.monotonic()
+        """A second; five when nobody has looked for a while, cut short when somebody does."""
         await asyncio.sleep(FIGURES_SECONDS)
-        while not self._watched() and time.monotonic() - begun < FIGURES_UNWATCHED_SECONDS:
-            await asyncio.sleep(FIGURES_SECONDS / 4)
+        if not self.watched:
+            self._looked.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._looked.wait(), FIGURES_UNWATCHED_SECONDS - FIGURES_SECONDS)
 
     async def _figures_loop(self, database: int) -> None:
         health = self.health[database]
