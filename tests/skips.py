@@ -72,6 +72,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     missing = [package for package, there in PACKAGES.items() if not there()]
     terminalreporter.section("what was skipped")
-    terminalreporter.line(f"{len(skipped)} tests were skipped; their reasons stand above.")
+    terminalreporter.line(f"{len(skipped)} tests were skipped; their reasons stand below.")
     if missing:
         terminalreporter.line(f"To run them: apt-get install {' '.join(missing)}")

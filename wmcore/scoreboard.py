@@ -342,6 +342,9 @@ class ChildSlot:
         """`counter`: index into COUNTED."""
         self._words[_CHILD_WORDS + _MANAGER_WORDS + class_index * _COUNTS + counter] += 1
 
+    def uncount_completed(self, class_index: int) -> None:
+        self._words[_CHILD_WORDS + _MANAGER_WORDS + class_index * _COUNTS] -= 1
+
     def count_dropped(self, records: int) -> None:
         self._words[W_DROPPED] += records
 

@@ -1,14 +1,17 @@
 """What every contract test stands on: a fresh database, a real scoreboard, children, a manager, a client."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tests.contract import schemas
 from wmcore.backends.base import Book, ChildQueue, Claimed, ManagerQueue, Place
 from wmcore.backends.theschwartz import init_db, open_child_queue, open_manager_queue
 from wmcore.client import TheSchwartzClient
@@ -46,6 +49,7 @@ class Rig:
     kind: str
     server: Any = None  # tests.servers.Server, None for SQLite
     owners: dict[int, str] = field(default_factory=dict)
+    child_databases: tuple[DatabaseConfig, ...] = ()  # where children reach them otherwise than the rest
     _open: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,13 +62,15 @@ class Rig:
         owner = self.owners[slot] = secrets.token_hex(16)
         position = ChildSlot(self.board, slot)
         position.begin_life(1, 1, owner, 0)
+        if self.child_databases:
+            changes = {"databases": self.child_databases, **changes}
         queue = open_child_queue(replace(self.config, **changes), NAMES, slot, owner, position)
         self._open.append(queue)
         return queue
 
-    def manager(self) -> ManagerQueue:
+    def manager(self, probe: bool = True) -> ManagerQueue:
         manager = open_manager_queue(self.config, NAMES)
-        for database in range(len(self.config.databases)):
+        for database in range(len(self.config.databases) if probe else 0):
             manager.probe(database)
         self._open.append(manager)
         return manager
@@ -80,6 +86,11 @@ class Rig:
 
     def init(self) -> None:
         init_db(self.config, dry_run=False)
+
+    def init_bare(self) -> None:
+        """The tables as Perl's own schema files make them."""
+        for statement in schemas.of(self.kind):
+            self.sql(statement)
 
     # -- what they do --------------------------------------------------------------------------------------------------
 
@@ -105,6 +116,64 @@ class Rig:
         with engine.begin() as connection:
             done = connection.execute(text(statement), values or {})
             return [tuple(row) for row in done] if done.returns_rows else []
+
+    @contextmanager
+    def holding(self, statement: str) -> Iterator[None]:
+        """Somebody's transaction with `statement` in it stays open meanwhile, and is then committed."""
+        engine = create_engine(make_url(self.config.databases[0].url), poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+            yield
+            connection.commit()
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Database 0 does not answer meanwhile: its server is stopped, its file out of the way."""
+        if self.server is not None:
+            self.server.stop()
+            try:
+                yield
+            finally:
+                self.server.start()
+            return
+        path = Path(make_url(self.config.databases[0].url).database or "")
+        away = path.with_suffix(".away")
+        path.rename(away)
+        path.mkdir()  # SQLite would make a new file otherwise
+        try:
+            yield
+        finally:
+            path.rmdir()
+            away.rename(path)
+
+    def kill_connections(self) -> None:
+        """Every session in database 0 is broken off by the server."""
+        if self.kind == "postgresql":
+            self.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        elif self.kind == "mariadb":
+            found = self.sql("SELECT id FROM information_schema.processlist WHERE db = DATABASE()")
+            for (number,) in found:
+                try:
+                    self.sql(f"KILL {number}")
+                except OperationalError:  # gone by itself
+                    pass
+
+    def connections(self) -> set[int]:
+        """The sessions that the server has open in database 0."""
+        if self.kind == "postgresql":
+            found = self.sql(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        elif self.kind == "mariadb":
+            found = self.sql(
+                "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+            )
+        else:
+            found = []
+        return {int(row[0]) for row in found}
 
     def table(self, name: str) -> str:
         return f"{self.config.databases[0].prefix}{name}"

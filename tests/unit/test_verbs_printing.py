@@ -71,7 +71,7 @@ def test_status_says_everything_in_80_columns() -> None:
     assert max(map(len, lines)) <= 80, "\n".join(lines)
     text = "\n".join(lines)
     for fact in (
-        "daemon  conf-1a2b3c4d on web3: running for ", "pid 4711", "version 0.1.0",
+        "daemon  conf-1a2b3c4d on web3: running, up ", "pid 4711", "version 0.1.0",
         "conf    /etc/wmcore/conf.yml",
         "pool    default: running, wanted 4, running 4, busy 2",
         "queue   sqlite:////srv/app/queue.db: ok for ",

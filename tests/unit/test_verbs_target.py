@@ -58,10 +58,13 @@ def test_a_conf_names_a_socket(tmp_path: Path, text: str, named: str) -> None:
     assert resolve(write(tmp_path / "other.conf", text)) == Path(named)
 
 
-def test_relative_paths_of_a_conf_count_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_of_a_conf_count_from_here(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
-    conf = write(tmp_path / "conf/conf.yml", "workers: [a]\npidfile: run/wm.pid\n")
-    assert resolve(conf) == tmp_path / "run/wm.sock"
+    conf = write(tmp_path / "conf/conf.yml", "workers: [a]\npidfile: wm.pid\n")
+    with pytest.raises(NoDaemon, match=r"its socket wm\.sock is not here"):
+        resolve(conf)
+    with Peer(tmp_path / "wm.sock"):
+        assert resolve(conf) == Path("wm.sock")
 
 
 def test_a_conf_read_elsewhere_is_found_by_asking(daemons: list[Peer], tmp_path: Path) -> None:
@@ -119,12 +122,16 @@ def test_one_that_hangs_may_be_alive_and_counts(
         resolve(None)
 
 
-def test_only_a_dead_one_says_why(daemons: list[Peer], tmp_path: Path) -> None:
+def test_a_dead_one_says_why_and_several_are_counted(daemons: list[Peer]) -> None:
     for daemon in daemons:
         daemon.leave()
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(daemons[0].path))
-    with pytest.raises(NoDaemon, match="nobody listens"):
+    with pytest.raises(NoDaemon, match="it has died"):
+        resolve(None)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(daemons[1].path))
+    with pytest.raises(NoDaemon, match="2 sockets, nobody listens"):
         resolve(None)
 
 

@@ -109,10 +109,15 @@ class Child:
         turn = self._queue.turn(classes, self._grab_for)
         ended, self._ended = self._ended, []
         if ended:
-            self._book([(job, _late(end) if job.id in turn.late else end) for job, end in ended])
+            self._book([(job, self._late(job, end) if job.id in turn.late else end) for job, end in ended])
         if self._out.debug and turn.jobs:
             self._debug(f"claimed {', '.join(job.id for job in turn.jobs)}")
         return turn.jobs
+
+    def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
+        """It had finished after its lease had gone to somebody else: it does not count as completed here."""
+        self._slot.uncount_completed(job.class_index)
+        return replace(end, outcome=Outcome.LATE)
 
     def _queue_down(self, error: QueueDown) -> None:
         """The queue is down: a state that the manager shows, no reason to die."""
@@ -179,6 +184,8 @@ class Child:
         end = JobEnd(runner.name, Outcome.COMPLETED, claimed.id, process, delay, lateness)
         if isinstance(verdict, Completed):
             self._queue.complete(claimed, runner.limits.keep_exit_status_seconds())
+            # Counted here and not with the acknowledgement: a child that is killed in between has done it all the same.
+            self._slot.count(claimed.class_index, _COUNTER[Outcome.COMPLETED])
             self._ended.append((claimed, end))
             self._slot.done(failed=False)
             return
@@ -227,7 +234,8 @@ class Child:
         lines, records = [], []
         for job, end in ended:
             lines.append(self._out.formatter.job(end, now))
-            self._slot.count(job.class_index, _COUNTER[end.outcome])
+            if end.outcome is not Outcome.COMPLETED:  # these were counted when they finished
+                self._slot.count(job.class_index, _COUNTER[end.outcome])
             records.append(
                 events.pack(
                     events.Event(
@@ -254,10 +262,6 @@ class Child:
 
     def _debug(self, text: str) -> None:
         self._out.log.write(self._out.formatter.note(f"child {self._slot.slot} {text}", time.time(), "debug"))
-
-
-def _late(end: JobEnd) -> JobEnd:
-    return JobEnd(end.name, Outcome.LATE, end.job, end.process_ms, end.delay_ms, end.lateness_ms)
 
 
 def run_child(child: Child) -> int:

@@ -94,8 +94,7 @@ class Bookkeeper:
         manager = self._manager
         process, delay, lateness = self._figures.pop(book.owner, (0.0, 0.0, 0.0))
         now = time.time()
-        for class_index, job in closed.completed:
-            manager.figures.add(class_index, "completed")
+        for class_index, job in closed.completed:  # its child counted it when it finished
             end = JobEnd(manager.state.names[class_index], Outcome.COMPLETED, job, process, delay, lateness)
             manager.line(manager.outputs.formatter.job(end, now))
         ran = self._running.pop(book.owner, 0.0)

@@ -1,0 +1,93 @@
+"""A console on a test's daemon, with a clock that stands, and waiting for facts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from textual.pilot import Pilot
+
+from tests.console.daemon import Daemon
+from tests.console.screen import text_of
+from wmcore.protocol.messages import Request
+from wmtui.app import ConsoleApp
+from wmtui.feed import SocketFeed
+from wmtui.glyphs import UNICODE, Glyphs
+from wmtui.screens.confirm import ARMED_AFTER_SECONDS, Confirm
+
+DEADLINE_SECONDS = 10.0
+
+
+class Now:
+    """The console's clock."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __call__(self) -> float:
+        return self.value
+
+
+@dataclass
+class Console:
+    app: ConsoleApp
+    pilot: Pilot[None]
+    daemon: Daemon
+    now: Now
+
+    @property
+    def text(self) -> str:
+        return text_of(self.app)
+
+    async def until(self, fact: Callable[[], object], what: str = "") -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not fact():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"still not so: {what or fact}\n{self.text}")
+            await self.pilot.pause(0.01)
+
+    async def sees(self, words: str) -> None:
+        await self.until(lambda: words in self.text, f"{words!r} on the screen")
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def frame(self) -> None:
+        """The daemon's status as it is now has arrived."""
+        before = self.app.status
+        self.daemon.send_frame()
+        await self.until(lambda: self.app.status is not before, "a new status")
+        await self.pilot.pause()
+
+    async def asked(self, request: Request) -> None:
+        """The daemon has been asked exactly this, last."""
+        await self.until(lambda: self.daemon.commands()[-1:] == [request], f"{request} in {self.daemon.commands()}")
+
+    async def answer(self, *keys: str) -> None:
+        """A dialog is there, and its keys work; type these."""
+        await self.until(lambda: isinstance(self.app.screen, Confirm), "a question")
+        dialog = self.app.screen
+        assert isinstance(dialog, Confirm)
+        dialog._shown_at -= ARMED_AFTER_SECONDS
+        await self.press(*keys)
+
+    async def settled(self) -> None:
+        """Nothing was sent and nothing is asked: give it the time in which it would have been."""
+        for _ in range(3):
+            await self.pilot.pause()
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def console(
+    daemon: Daemon, size: tuple[int, int] = (80, 24), *, read_only: bool = False, glyphs: Glyphs = UNICODE
+) -> AsyncIterator[Console]:
+    now = Now(daemon.status.now)
+    app = ConsoleApp(SocketFeed(daemon.path, now=now), glyphs, read_only=read_only, now=now)
+    async with app.run_test(size=size) as pilot:
+        opened = Console(app, pilot, daemon, now)
+        await opened.until(lambda: app.status is not None, "a first status")
+        await opened.sees("CLASS")
+        yield opened

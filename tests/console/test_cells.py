@@ -1,0 +1,71 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from wmtui.cells import Cell, Column, Row, choose_parts, cut, draw, draw_free, layout, needs
+from wmtui.glyphs import ASCII, UNICODE
+from wmtui.rows import CHILD_COLUMNS, FAILED_COLUMNS, POOL_COLUMNS
+
+words = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Mn", "Me")), max_size=60) | st.text(
+    "漢字ab…", max_size=40
+)
+cells = st.builds(Cell, words, st.just(""), st.just("") | words)
+
+
+@given(words, st.integers(0, 40), st.sampled_from(["left", "right"]))
+def test_cut_fits_and_keeps_what_fits(text: str, width: int, side: str) -> None:
+    shown = cut(text, width, side, UNICODE)  # type: ignore[arg-type]
+    assert cell_len(shown) <= width
+    assert shown == text or cell_len(text) > width
+
+
+def test_a_class_name_keeps_its_telling_end() -> None:
+    assert cut("myapp.workers.billing.Charge", 16, "left", UNICODE) == "…" + "s.billing.Charge"[1:]
+    assert cut("myapp.workers.billing.Charge", 16, "left", ASCII).endswith("billing.Charge")
+
+
+@given(st.sampled_from([POOL_COLUMNS, CHILD_COLUMNS, FAILED_COLUMNS]), st.integers(1, 240), st.data())
+def test_a_row_fills_its_line_exactly(columns: tuple[Column, ...], width: int, data: st.DataObject) -> None:
+    row = Row("key", tuple(data.draw(cells) for _ in columns))
+    places = layout(columns, width, needs(columns, [row], {}))
+    assert cell_len("".join(text for text, _ in draw(row, columns, places, width, UNICODE))) == width
+
+
+@given(st.lists(cells, max_size=6), st.integers(0, 120))
+def test_a_free_line_fills_its_line_exactly(line: list[Cell], width: int) -> None:
+    assert cell_len("".join(text for text, _ in draw_free(line, width, UNICODE))) == width
+
+
+@given(st.sampled_from([POOL_COLUMNS, CHILD_COLUMNS, FAILED_COLUMNS]), st.integers(30, 240))
+def test_a_column_never_appears_before_one_that_is_worth_more(columns: tuple[Column, ...], width: int) -> None:
+    places = layout(columns, width, {})
+    shown = {i for i, _ in places}
+    hidden = {column.rank for i, column in enumerate(columns) if i not in shown}
+    assert all(columns[i].rank <= min(hidden, default=99) for i in shown)
+    assert all(place >= columns[i].width for i, place in places)
+
+
+def test_at_80_columns_nothing_needed_is_cut_away() -> None:
+    def ids(columns: tuple[Column, ...]) -> set[str]:
+        return {columns[i].id for i, _ in layout(columns, 79, {"name": 40, "class": 40, "error": 200})}
+
+    assert ids(POOL_COLUMNS) >= {
+        "name", "done", "failed", "rate", "rates", "p50", "p95", "lateness", "ready", "later", "running",
+    }  # fmt: skip
+    assert ids(CHILD_COLUMNS) >= {"slot", "pid", "state", "class", "job", "for", "done"}
+    assert ids(FAILED_COLUMNS) >= {"when", "class", "attempts", "error"}
+
+
+def test_columns_do_not_dance() -> None:
+    long, short = Row(1, (Cell("a" * 30),)), Row(1, (Cell("a"),))
+    columns = (Column("name", Cell("NAME"), 4, most=40),)
+    wanted = needs(columns, [long], {})
+    assert needs(columns, [short], wanted) == wanted == {"name": 30}
+
+
+def test_a_headline_drops_the_least_important() -> None:
+    parts = [(0, Cell("long name", short="name")), (2, Cell("second")), (0, Cell("state")), (1, Cell("first"))]
+    assert [cell.text for cell in choose_parts(parts, 40)] == ["long name", "second", "state", "first"]
+    assert [cell.text for cell in choose_parts(parts, 26)] == ["long name", "state", "first"]
+    assert [cell.text for cell in choose_parts(parts, 12)] == ["name", "state"]
+    assert [cell.text for cell in choose_parts(parts, 3)] == ["name", "state"]

@@ -1,0 +1,258 @@
+"""The pure middle: rows, headlines, the picture, the pending number, the failed list, the table of keys."""
+
+import msgspec
+
+from tests.console.daemon import golden, many_failed
+from wmcore.protocol.messages import Failed, FailedPage, FailedSummary, Pool, Server, Status
+from wmtui import headline, keymap, questions, rows
+from wmtui.failedlist import FailedList
+from wmtui.glyphs import ASCII, UNICODE, choose
+from wmtui.pending import Pending, asks, edit
+from wmtui.picture import Link, Phase, Picture
+from wmtui.undercursor import Target
+
+NOW = golden().now
+
+
+def live(status: Status | None = None) -> Picture:
+    return Picture().with_status(status or golden(), NOW)
+
+
+def said(lines: list[list[headline.Cell]]) -> list[str]:
+    return ["  ".join(cell.text for cell in line) for line in lines]
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_classes_stand_beneath_their_pools_and_strays_at_the_end() -> None:
+    status = golden()
+    status.pools.append(Pool(name="slow", wanted=1, running=0, busy=0, state="running", workers=["sandbox.worker.B"]))
+    status.pools[0].workers = ["new.class"]
+    keys = [row.key for row in rows.pool_rows(status, UNICODE)]
+    assert keys == [
+        ("default", ""), ("default", "new.class"), ("slow", ""), ("slow", "sandbox.worker.B"), ("", "sandbox.worker.A"),
+    ]  # fmt: skip
+
+
+def test_a_pool_shows_what_was_chosen_and_why_children_die() -> None:
+    pool = golden().pools[0]
+    pool.error, pool.state = "exit code 3", "backing off"
+    row = rows.pool_row(pool, UNICODE, Pending("default", 6, NOW))
+    assert [cell.text for cell in row.free] == [
+        "default", "✗ backing off", "wanted 4>6", "running 4", "busy 2", "✗ exit code 3",
+    ]  # fmt: skip
+
+
+def test_one_scale_of_lateness_for_all_classes() -> None:
+    status = golden()
+    assert rows.pool_titles(status, UNICODE)["lateness"].short == "LATE≤5s"
+    for each in status.classes:
+        each.lateness_history = [None, 3.0]
+    assert rows.pool_titles(status, ASCII)["lateness"].short == "LATE<.1s"
+
+
+def test_a_paused_class_says_so_in_words() -> None:
+    status = golden()
+    status.classes[0].paused = True
+    assert any(cell.text == "‖ paused" for cell in rows.pool_rows(status, UNICODE)[1].cells)
+
+
+def test_children_by_slot_with_the_pool_only_where_there_are_several() -> None:
+    status = golden()
+    status.children.reverse()
+    assert [row.key for row in rows.child_rows(status, UNICODE)] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
+    assert "pool" not in [column.id for column in rows.child_columns(status)]
+    status.pools.append(msgspec.structs.replace(status.pools[0], name="slow"))
+    assert "pool" in [column.id for column in rows.child_columns(status)]
+
+
+def test_a_state_of_a_newer_daemon_is_shown_as_it_is() -> None:
+    status = golden()
+    status.children[0].state = "dreaming"
+    assert any(cell.text == "? dreaming" for cell in rows.child_rows(status, UNICODE)[0].cells)
+
+
+# -- headline and picture ---------------------------------------------------------------------------------------------
+
+
+def test_the_ages_of_a_picture() -> None:
+    picture = live()
+    assert picture.phase(NOW + 2.9) is Phase.LIVE
+    assert picture.phase(NOW + 3.1) is Phase.STALE
+    assert "4 s old" in picture.why_no_writing(NOW + 4)
+    lost = msgspec_free_replace(picture, link=Link(False, 2, "gone", NOW + 5))
+    assert lost.phase(NOW) is Phase.LOST
+    assert Picture().phase(NOW) is Phase.CONNECTING
+    assert Picture(read_only=True, link=Link(True)).why_no_writing(NOW).startswith("read-only")
+
+
+def msgspec_free_replace(picture: Picture, link: Link) -> Picture:
+    from dataclasses import replace
+
+    return replace(picture, link=link)
+
+
+def test_a_restart_is_told_for_a_while() -> None:
+    after = golden()
+    after.pid, after.started_at = 5000, NOW
+    picture = live().with_status(after, NOW + 1)
+    assert (
+        said(headline.banners(picture, UNICODE, NOW + 2))[0]
+        == "the daemon was restarted: pid 4711 is 5000 now  up 0.0s"
+    )
+    assert headline.banners(picture, UNICODE, NOW + 100) == []
+    after = golden()
+    after.instance = "other"
+    assert "another daemon" in live().with_status(after, NOW).restarted
+
+
+def test_a_queue_that_is_down_is_said_in_words() -> None:
+    status = golden()
+    status.backend.ok = False
+    status.backend.servers = [
+        Server(name="db2", ok=False, since=NOW - 252, error="refused"),
+        Server(name="db3", ok=True),
+    ]
+    picture = live(status)
+    assert said(headline.banners(picture, UNICODE, NOW)) == ["✗ QUEUE DOWN  db2  since 12:07:28 (4m12s)  refused"]
+    left, _ = headline.header(picture, UNICODE, NOW)
+    assert "✗ queue DOWN 4m12s" in [cell.text for _, cell in left]
+
+
+def test_draining_and_stopping_have_a_banner() -> None:
+    status = golden()
+    status.pools[0].state = "draining"
+    assert said(headline.banners(live(status), UNICODE, NOW)) == [
+        "default DRAINING  4 children still at work; D resumes it"
+    ]
+    status.pools[0].running = 0
+    assert said(headline.banners(live(status), UNICODE, NOW)) == ["default DRAINED  no children; D resumes it"]
+    status.state = "stopping"
+    status.pools[0].running = 1
+    assert said(headline.banners(live(status), UNICODE, NOW)) == ["STOPPING  1 child still at work"]
+
+
+def test_another_protocol_is_said() -> None:
+    status = golden()
+    status.protocol = 3
+    assert "protocol 3, this wmtui 1" in said(headline.banners(live(status), UNICODE, NOW))[0]
+
+
+# -- the number that is not applied, the questions --------------------------------------------------------------------
+
+
+def test_the_pending_number() -> None:
+    pool = golden().pools[0]
+    first = edit(None, pool, 1, NOW)
+    assert edit(first, pool, 1, NOW + 3) == Pending("default", 6, NOW + 3)
+    assert edit(Pending("default", 0, NOW), pool, -1, NOW).to == 0
+    assert edit(Pending("other", 30, NOW), pool, -1, NOW).to == 3
+    assert not first.expired(NOW + 9.9) and first.expired(NOW + 10)
+    assert [asks(4, to) for to in (0, 1, 8, 9)] == [True, False, False, True]
+    assert [asks(0, to) for to in (1, 2, 3)] == [False, False, True]
+
+
+def test_many_jobs_have_to_be_typed() -> None:
+    status = golden()
+    assert questions.delete(status, many_failed(100)).number is None
+    assert questions.delete(status, many_failed(101)).number == 101
+    assert "0-9120" in "\n".join(questions.kill(status, status.children[0]).lines)
+
+
+# -- the failed list --------------------------------------------------------------------------------------------------
+
+
+def ids(known: FailedList) -> list[str]:
+    return [record.id for record in known.records]
+
+
+def test_the_failed_list_grows_by_pages_and_at_its_top() -> None:
+    everything = many_failed(300)
+    known = FailedList()
+    assert known.merge(Failed(count=299, recent=everything[1:51]))
+    assert not known.merge(Failed(count=299, recent=everything[1:51]))
+    assert known.wants_more(40) and not known.wants_more(10)
+    known.append(FailedPage(records=everything[1:101], cursor="100"))
+    known.append(FailedPage(records=everything[101:201], cursor="200"))
+    known.merge(Failed(count=300, recent=everything[:50]))
+    assert ids(known) == [record.id for record in everything[:201]]
+    known.append(FailedPage(records=everything[201:], cursor=None))
+    assert ids(known) == [record.id for record in everything] and not known.wants_more(299)
+
+
+def test_what_others_deleted_leaves_the_failed_list() -> None:
+    everything = many_failed(120)
+    known = FailedList()
+    known.merge(Failed(count=120, recent=everything[:50]))
+    known.append(FailedPage(records=everything[:100], cursor="100"))
+    left = [record for record in everything if record.id != "0-118"]
+    known.merge(Failed(count=119, recent=left[:50]))
+    assert "0-118" not in ids(known) and len(known.records) == 99
+    known.merge(Failed(count=2, recent=everything[:2]))
+    assert len(known.records) == 2
+    known.merge(Failed(count=None, recent=[]))  # the queue is down: what is known stays
+    assert len(known.records) == 2
+    known.merge(Failed(count=0, recent=[]))
+    assert known.records == []
+
+
+def test_a_gap_in_the_failed_list_begins_it_anew() -> None:
+    everything = many_failed(500)
+    known = FailedList()
+    known.merge(Failed(count=200, recent=everything[300:350]))
+    known.merge(Failed(count=500, recent=everything[:50]))
+    assert ids(known) == [record.id for record in everything[:50]] and known.cursor is None
+    assert known.wants_more(49)
+
+
+def test_what_the_cursor_is_on() -> None:
+    status = golden()
+    records: list[FailedSummary] = status.failed.recent
+    on_class = Target(status, "pools", ("default", "sandbox.worker.B"), records, frozenset())
+    pool, each = on_class.pool(), on_class.job_class()
+    assert pool is not None and each is not None and (pool.name, each.name) == ("default", "sandbox.worker.B")
+    on_child = Target(status, "children", (1, 4721), records, frozenset())
+    child = on_child.child()
+    assert child is not None and child.job == "0-9121"
+    assert Target(status, "children", (1, 9999), records, frozenset()).child() is None
+    marked = Target(status, "failed", "0-12", records, frozenset({"0-11"}))
+    assert marked.failed_ids() == ["0-11"] and "Failed 'A' 1" in marked.detail()
+    status.pools.append(msgspec.structs.replace(status.pools[0], name="slow"))
+    assert Target(status, "failed", None, records, frozenset()).pool() is None
+
+
+# -- keys and signs ---------------------------------------------------------------------------------------------------
+
+
+def test_upper_case_keys_ask_and_ids_are_unique() -> None:
+    assert len({key.id for key in keymap.KEYS}) == len(keymap.KEYS)
+    for key in keymap.KEYS:
+        letter = key.keys.split(",")[0]
+        assert key.dangerous == (len(letter) == 1 and letter.isupper() and letter not in ("N",)), key.id
+        assert key.changes or not key.dangerous
+
+
+def test_no_key_means_two_things_at_once() -> None:
+    for scope in ("move", "overview", "record"):
+        names = [name for key in keymap.of_scope(scope) for name in key.keys.split(",")]  # type: ignore[arg-type]
+        assert len(names) == len(set(names)), scope
+
+
+def test_what_would_be_refused_is_not_offered() -> None:
+    offered = {key.id for key in keymap.hints(["frame", "overview"], "failed", read_only=True)}
+    assert "open" in offered and not offered & {"retry", "delete", "mark"}
+    assert {"apply", "discard"} <= {key.id for key in keymap.hints(["overview"], "failed", ["pending"])}
+    assert "reconnect" in {key.id for key in keymap.hints(["frame"], "pools", ["lost"])}
+
+
+def test_the_signs_follow_the_terminal() -> None:
+    assert choose(False, "xterm-256color", "UTF-8") is UNICODE
+    for ascii_only, term, encoding in (
+        (True, "xterm", "utf-8"),
+        (False, "linux", "utf-8"),
+        (False, "xterm", "latin-1"),
+        (False, "xterm", None),
+    ):
+        assert choose(ascii_only, term, encoding) is ASCII
+    assert all(ord(sign) < 128 for sign in "".join(ASCII.states.values()))

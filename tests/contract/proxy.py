@@ -1,0 +1,74 @@
+"""A network between a child and its database that breaks at the worst moment: in the COMMIT."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Proxy:
+    """Passes bytes on loopback to `port`. `lose` says what happens to connections with the next COMMIT: "reply": it
+    reaches the server, its answer is lost; "request": it is lost itself."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.lose: str | None = None
+        self.lost = 0
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            self._sockets += [client, server]
+            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                if b"COMMIT" in data and self.lose is not None:
+                    self._break(client, server, data)
+                    return
+                server.sendall(data)
+        _close(client, server)
+
+    def _break(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
+        how, self.lose = self.lose, None
+        self.lost += 1
+        _close(client)  # first: so the answer cannot get through
+        if how == "reply":
+            server.sendall(data)
+        server.shutdown(socket.SHUT_WR)  # the server reads what it got, then sees the end
+
+    def _back(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                client.sendall(data)
+        _close(client, server)
+
+    def close(self) -> None:
+        """Nobody answers here any more."""
+        _close(self._listener, *self._sockets)
+
+
+def _close(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
+
+@contextmanager
+def proxied(port: int) -> Iterator[Proxy]:
+    proxy = Proxy(port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

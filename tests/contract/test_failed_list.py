@@ -1,0 +1,116 @@
+"""Finally failed jobs: list, look, retry, delete, forget."""
+
+import time
+
+import pytest
+
+from tests.contract.rig import ONCE, A, B, Rig
+from wmcore.backends.base import Filter
+from wmcore.errors import NotFound, Refused
+from wmcore.model import Failure
+
+ALL = Filter()
+
+
+def fail(rig: Rig, count: int = 1, name: str = A, message: str = "no", **options: object) -> None:
+    rig.client().insert_many(name, range(count), **options)
+    child = rig.child()
+    for _ in range(count):
+        child.fail(rig.claim(child, 0 if name == A else 1), Failure(message), ONCE)
+    child.close()
+
+
+def test_newest_first_in_pages(rig: Rig) -> None:
+    fail(rig, 25)
+    manager = rig.manager()
+    assert manager.failed_count(ALL) == 25
+    seen, cursor = [], None
+    while True:
+        rows, cursor = manager.failed_list(ALL, cursor, 10)
+        seen += [int(row.raw) for row in rows]
+        if cursor is None:
+            break
+    assert len(seen) == 25
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_pages_when_all_failed_at_one_moment(rig: Rig) -> None:
+    fail(rig, 25)
+    rig.sql("UPDATE wm_failed SET failed_at = 1700000000.25")
+    manager, seen, cursor = rig.manager(), [], None
+    while True:
+        rows, cursor = manager.failed_list(ALL, cursor, 4)
+        seen += [row.id for row in rows]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 25
+
+
+def test_filters(rig: Rig) -> None:
+    fail(rig, 2, A, "disk 100% full_of Bits")
+    fail(rig, 3, B, "timeout")
+    manager = rig.manager()
+    assert manager.failed_count(Filter(funcname=A)) == 2
+    assert manager.failed_count(Filter(error="100% FULL_of")) == 2
+    assert manager.failed_count(Filter(error="100_")) == 0
+    assert manager.failed_count(Filter(since=time.time() + 100)) == 0
+    assert manager.failed_count(Filter(funcname=B, error="TIME", until=time.time() + 100)) == 3
+
+
+def test_a_retry_is_a_new_job_linked_to_the_record(rig: Rig) -> None:
+    fail(rig, uniqkey="u", priority=4, coalesce="c")
+    manager = rig.manager()
+    job = manager.failed_retry("0-1")
+    assert manager.failed_get("0-1").retried_as == job
+    child = rig.child()
+    again = rig.claim(child)
+    assert (again.id, again.raw, again.uniqkey, again.priority, again.coalesce) == (job, b"0", "u", 4, "c")
+    assert child.failures(again) == 0
+
+
+def test_a_retry_is_refused_while_the_first_still_waits(rig: Rig) -> None:
+    fail(rig)
+    manager = rig.manager()
+    manager.failed_retry("0-1")
+    with pytest.raises(Refused, match="already"):
+        manager.failed_retry("0-1")
+    assert len(rig.jobs()) == 1
+    rig.sql("DELETE FROM job")
+    manager.failed_retry("0-1")
+
+
+def test_a_retry_is_refused_while_the_uniqkey_is_taken(rig: Rig) -> None:
+    fail(rig, uniqkey="u")
+    rig.client().insert(A, 5, uniqkey="u")
+    manager = rig.manager()
+    with pytest.raises(Refused, match="uniqkey"):
+        manager.failed_retry("0-1")
+    assert manager.failed_get("0-1").retried_as is None
+
+
+def test_delete(rig: Rig) -> None:
+    fail(rig)
+    manager = rig.manager()
+    manager.failed_delete("0-1")
+    assert manager.failed_count(ALL) == 0
+    with pytest.raises(NotFound):
+        manager.failed_delete("0-1")
+
+
+@pytest.mark.parametrize("wrong", ["0-99", "x-1", "nonsense", "l-1", "7-1", "-"])
+def test_what_is_not_there(rig: Rig, wrong: str) -> None:
+    manager = rig.manager()
+    for act in (manager.failed_get, manager.failed_retry, manager.failed_delete):
+        with pytest.raises(NotFound):
+            act(wrong)
+
+
+def test_clean_forgets_what_is_old(rig: Rig) -> None:
+    fail(rig, 2)
+    rig.sql("UPDATE wm_failed SET failed_at = failed_at - 100 * 86400 WHERE id = 1")
+    rig.sql("UPDATE error SET error_time = error_time - 8 * 86400")
+    rig.sql("INSERT INTO exitstatus (jobid, funcid, status, completion_time, delete_after) VALUES (1, 1, 0, 5, 6)")
+    manager = rig.manager()
+    manager.clean(90)
+    assert manager.failed_count(ALL) == 1
+    assert (rig.count("error"), rig.count("exitstatus")) == (0, 0)
