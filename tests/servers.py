@@ -15,7 +15,8 @@ from tests.waiting import until
 
 def need(program: str, package: str) -> str:
     """The program's path. Missing: the test is skipped, or fails where nothing may be skipped (CI)."""
-    found = shutil.which(program) or next((str(p) for p in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))), None)
+    hidden = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    found = shutil.which(program) or (str(hidden[-1]) if hidden else None)
     if found is None:
         missing(f"{program} is not installed (Debian package {package})")
     assert found is not None
@@ -102,8 +103,9 @@ class PostgreSQL(Server):
         self._server = str(Path(initdb).with_name("postgres"))
         _own(self.folder, "postgres")
         self._data = self.folder / "data"
-        arguments = [*_as_user("postgres"), initdb, "-D", str(self._data), "-A", "trust", "-U", "wm", "-N", "-E", "UTF8"]
-        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        options = ["-D", str(self._data), "-A", "trust", "-U", "wm", "-N", "-E", "UTF8"]
+        command = [*_as_user("postgres"), initdb, *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
         self.url = f"postgresql://wm@127.0.0.1:{self.port}/NAME"
 
     def command(self) -> list[str]:

@@ -145,8 +145,11 @@ async def test_the_whole_record(daemon: Daemon) -> None:
     daemon.set_failed(many_failed(3))
     async with console(daemon) as c:
         await c.press("shift+tab", "enter")
+        await c.sees('"user_id": 4711')
+        await c.sees("failed job 0-3  1 of 3  lines 1-21 of")
+        assert "attempt 4 of 4" in c.text
+        await c.press("pagedown")
         await c.sees("KeyError: 4711")
-        assert '"user_id": 4711' in c.text and "attempt 4 of 4" in c.text and "failed job 0-3  1 of 3" in c.text
         await c.press("n")
         await c.sees("failed job 0-2  2 of 3")
         await c.sees("0-8802")

@@ -140,9 +140,12 @@ class Foreground:
     def read(self) -> str:
         while select.select([self._fd], [], [], 0)[0]:
             try:
-                self.seen += os.read(self._fd, 65536).decode()
+                data = os.read(self._fd, 65536)
             except OSError:
                 break
+            if not data:
+                break
+            self.seen += data.decode()
         return self.seen
 
     def expect(self, text: str) -> None:
@@ -150,6 +153,10 @@ class Foreground:
 
     def type(self, text: str) -> None:
         os.write(self._fd, text.encode())
+
+    def hang_up(self) -> None:
+        os.close(self._fd)
+        self._fd = os.open(os.devnull, os.O_RDONLY)
 
     def wait(self) -> int:
         found: list[int] = []
@@ -225,3 +232,12 @@ def test_sigint_to_its_process_group_leaves_no_process(daemon: Daemon) -> None:
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(20) == 0
     until(lambda: not any(alive(pid) for pid in children))
+
+
+def test_a_terminal_that_is_closed_stops_what_ran_on_it(daemon: Daemon) -> None:
+    terminal = Foreground(daemon, "-c", "2")
+    terminal.expect("WorkerManager 1 started with PID")
+    pids = [terminal.pid, *(child.pid for child in daemon.status().children)]
+    terminal.hang_up()
+    until(lambda: not any(alive(pid) for pid in pids))
+    terminal.wait()

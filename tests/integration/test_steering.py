@@ -84,7 +84,8 @@ def test_a_paused_class_waits_and_the_others_run(daemon: Daemon) -> None:
 
 def test_recycle_replaces_a_child(daemon: Daemon) -> None:
     daemon.start("-c", "2")
-    before = {child.slot: child.pid for child in until(lambda: len(daemon.status().children) == 2 and daemon.status()).children}
+    until(lambda: len(daemon.status().children) == 2)
+    before = {child.slot: child.pid for child in daemon.status().children}
     assert daemon.wmtui("recycle", "1").returncode == 0
     until(lambda: {c.slot: c.pid for c in daemon.status().children}.get(1, before[1]) != before[1])
     assert {c.slot: c.pid for c in daemon.status().children}[0] == before[0]
@@ -119,7 +120,7 @@ def test_status_as_json_is_the_message(daemon: Daemon) -> None:
 
 def test_the_socket_is_its_users_alone(daemon: Daemon) -> None:
     daemon.start("-c", "1")
-    assert stat.S_IMODE(os.stat(daemon.folder / "wm.sock").st_mode) == 0o600
+    assert stat.S_IMODE((daemon.folder / "wm.sock").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Children killed at random moments, again and again: nothing lost, nothing stuck, nothing that had finished runs again."""
+"""Children killed at random moments: nothing lost, nothing stuck, nothing that had finished runs again."""
 
 import os
 import random

@@ -21,7 +21,8 @@ def text() -> Formatter:
 def test_a_completed_job_to_the_letter(text: Formatter) -> None:
     line = text.job(END, 1256131300.0)
     assert re.match(
-        r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d TheSchwartz job completed Sandbox::Worker::A process:2346 delay:155( \S+)*\n$",
+        r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d "
+        r"TheSchwartz job completed Sandbox::Worker::A process:2346 delay:155( \S+)*\n$",
         line,
     )
 

@@ -62,6 +62,7 @@ class Manager:
         self._code = 0
         self._done = False
         self._rss_known = False
+        self._on_terminal = not outputs.to_files and os.isatty(0)
         self._kill_at: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -96,7 +97,7 @@ class Manager:
             signal.SIGTERM: self.stop,
             signal.SIGQUIT: self.stop,
             signal.SIGINT: self.stop_now,
-            signal.SIGHUP: self.reopen_logs,
+            signal.SIGHUP: self._hang_up,
             signal.SIGTTIN: lambda: self.scale_by(1),
             signal.SIGTTOU: lambda: self.scale_by(-1),
             signal.SIGUSR1: lambda: self.note("this version cannot reload: stop the daemon and start it again"),
@@ -145,6 +146,7 @@ class Manager:
             self._finish_stop(now)
 
     def _act(self, action: plan.Action) -> None:
+        self.debug(f"decided: {action}")
         match action:
             case plan.Fork(pool, slot):
                 if self.loaders.ready:
@@ -245,6 +247,13 @@ class Manager:
         """Resident memory is read only while somebody looks: a file a child."""
         self._rss_known = True
         self.figures.measure([child.pid for child in self.state.children.values() if child.pid])
+
+    def _hang_up(self) -> None:
+        """A rotation's signal, or the end of the terminal that we run on: then nobody is left to stop us."""
+        if self._on_terminal and not os.isatty(0):
+            self.stop_now()
+        else:
+            self.reopen_logs()
 
     def reopen_logs(self) -> None:
         self.outputs.log.reopen()

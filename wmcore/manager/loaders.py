@@ -93,8 +93,8 @@ class Loaders:
         status = self._reap(self._current.pid)
         self._current = None
         if not self._manager.state.ready and not self._manager.state.stopping:
-            why = "of itself" if status is None else cause_of(status, None)
-            self._manager.loader_not_ready(f"the loader died while it imported them ({why}); the errorlogfile says more")
+            why = "nobody knows how" if status is None else cause_of(status, None)
+            self._manager.loader_not_ready(f"the loader died while importing them ({why}); see the errorlogfile")
         elif not self._manager.state.stopping:
             self._manager.note("the loader is gone, another is started")
             self._not_before = time.monotonic() + plan.back_off(self._strikes)
