@@ -78,8 +78,11 @@ class Server:
             self._process = None
 
     stop_signal = 15
+    end_signal = 9
 
     def close(self) -> None:
+        """For good: nobody waits for a tidy end of what is deleted anyway."""
+        self.stop_signal = self.end_signal
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -96,6 +99,7 @@ class Server:
 
 class PostgreSQL(Server):
     stop_signal = 2  # fast shutdown: does not wait for connections
+    end_signal = 3  # immediate shutdown, with all of its processes
 
     def __init__(self) -> None:
         super().__init__()

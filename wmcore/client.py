@@ -66,7 +66,7 @@ class TheSchwartzClient:
     def insert_jobs(self, jobs: Sequence[NewJob]) -> list[str | None]:
         """Insert jobs made by `Job.new`, all in one transaction of one database."""
         if self._inline:
-            from wmcore.worker import run_inline
+            from wmcore.inline import run_inline
 
             for job in jobs:
                 run_inline(job.funcname, job.raw)

@@ -1,6 +1,7 @@
 """From a configuration to a running daemon: locks, detaching, readiness, and the manager's loop."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sys
@@ -88,8 +89,10 @@ def _be_daemon(config: Config, options: RunOptions, writer: int) -> None:
     """In the daemon; does not return."""
     code = 1
     try:
+        _close_inherited(writer)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
+        os.close(null)
         redirect_output(config.errorlogfile)
         code = _live(config, options, writer)
     except WmError as error:
@@ -103,6 +106,14 @@ def _be_daemon(config: Config, options: RunOptions, writer: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # threads that still wait for a black-holed database must not hold us
+
+
+def _close_inherited(keep: int) -> None:
+    """What whoever started us had open is none of our business, and a pipe of his would never end."""
+    for fd in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if fd > 2 and fd != keep:
+            with contextlib.suppress(OSError):  # the listing's own
+                os.close(fd)
 
 
 def _say(writer: int | None, code: int, text: str = "") -> None:

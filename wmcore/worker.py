@@ -200,23 +200,3 @@ def failure_of(error: BaseException) -> Failure:
 def _where() -> str:
     """The stack of the caller of failed(), without our own frames."""
     return "".join(traceback.format_stack()[:-2][-6:])
-
-
-def run_inline(funcname: str, raw: bytes) -> Any:
-    """Run a job in place, without a queue (tests, DISABLE_WORKER=1).
-
-    Returns what `work` returned; raises what it raised, or RuntimeError for a job that failed explicitly.
-    """
-    import time
-
-    from wmcore.loading import load_class
-
-    worker = load_class(funcname)()
-    now = time.time()
-    job = Job(Claimed("inline", 0, funcname, raw, now, now, now), 0)
-    result = worker.work(job)
-    job.returned(result, worker.explicit)
-    if isinstance(job.verdict, Failed):
-        raise RuntimeError(job.verdict.failure.message)
-    return result
-

@@ -8,17 +8,17 @@ cd "$(dirname "$0")/../.."
 bin=${1:-.venv/bin}
 conf=examples/sandbox-sqlite.yml
 pidfile=examples/run/sandbox-sqlite.pid
-daemon='' client=''
+daemon='' client='' console=''
 
 alive() { kill -0 "$1" 2>/dev/null; }
 
 stop() {
     code=$?
     trap - EXIT
-    if [ -n "$client" ]; then
-        kill "$client" 2>/dev/null || true
-        wait "$client" 2>/dev/null || true
-    fi
+    for started in $console $client; do
+        kill "$started" 2>/dev/null || true
+        wait "$started" 2>/dev/null || true
+    done
     if [ -n "$daemon" ] && alive "$daemon"; then
         kill -TERM "$daemon" # jobs in hand are finished
         for _ in $(seq 100); do
@@ -41,7 +41,12 @@ daemon=$(cat "$pidfile")
 client=$!
 
 if [ -t 0 ] && [ -t 1 ]; then
-    "$bin/wmtui" attach "$conf"
+    # In the background, with the terminal: while it waits for a foreground command, bash would not hear the end of it.
+    "$bin/wmtui" attach "$conf" <&0 &
+    console=$!
+    wait "$console" && code=0 || code=$?
+    console=''
+    exit "$code"
 else
     for _ in $(seq 10); do
         "$bin/wmtui" status -t "$conf"

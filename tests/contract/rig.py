@@ -147,7 +147,7 @@ class Rig:
             away.rename(path)
 
     def kill_connections(self) -> None:
-        """Every session in database 0 is broken off by the server."""
+        """The server breaks off every connection to database 0."""
         if self.kind == "postgresql":
             self.sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -162,7 +162,7 @@ class Rig:
                     pass
 
     def connections(self) -> set[int]:
-        """The sessions that the server has open in database 0."""
+        """The connections that the server has open in database 0."""
         if self.kind == "postgresql":
             found = self.sql(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 def encode(value: Any) -> bytes:
-    """JSON, UTF-8; bytes stay as they are. Raises TypeError for what JSON has no word for."""
+    """JSON, UTF-8; bytes stay as they are. Raises TypeError or ValueError for what JSON has no word for (a set, a
+    date, NaN): better than an argument that comes back as something else."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
-    return msgspec.json.encode(value)
+    return _write(value).encode()
 
 
 def decode(raw: bytes) -> Any:

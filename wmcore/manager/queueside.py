@@ -167,11 +167,13 @@ class QueueSide:
         health = self.health[database]
         while True:
             begun = time.monotonic()
-            if health.ok:
-                try:
-                    health.figures = await self.thread(self.queue.figures, database)
-                except QueueDown as error:
-                    self.down(database, error)
+            if not health.ok:
+                await asyncio.sleep(ASK_SECONDS)
+                continue
+            try:
+                health.figures = await self.thread(self.queue.figures, database)
+            except QueueDown as error:
+                self.down(database, error)
             # A database that answers slowly is asked less often: figures may take 2 % of its time.
             await asyncio.sleep(min(30.0, 50 * (time.monotonic() - begun)))
             await self._pause()
@@ -192,12 +194,11 @@ class QueueSide:
     async def _failed_loop(self) -> None:
         while True:
             self._failed_stale.clear()
-            try:
-                if self.ok:
-                    await self.refresh_failed()
-            except QueueDown:  # its database is down: the asker says so
-                pass
             await asyncio.sleep(ASK_SECONDS)  # a storm of failures is one change
+            if not self.ok:
+                continue
+            with contextlib.suppress(QueueDown):  # the asker says so
+                await self.refresh_failed()
             pause = asyncio.create_task(self._pause())
             stale = asyncio.create_task(self._failed_stale.wait())
             await asyncio.wait({pause, stale}, return_when=asyncio.FIRST_COMPLETED)

@@ -30,11 +30,10 @@ def preload(config: Config) -> None:
         make_url(entry.url).get_dialect().import_dbapi()
 
 
-def open_child_queue(
-    config: Config, names: Sequence[str], slot: int, owner: str, position: Position
-) -> ChildQueue:
+def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str, position: Position) -> ChildQueue:
     """A child's side; connects when it is first used."""
     import os
+    from functools import cache
 
     from wmcore.backends.theschwartz.child import TheSchwartzChild
     from wmcore.backends.theschwartz.database import Database
@@ -51,7 +50,7 @@ def open_child_queue(
         position=position,
         selection=Selection(limit=1, prioritize=config.prioritize, floor=config.floor),
         retry_seconds=config.retry_seconds,
-        local=lambda: prepare_local(local_store(config.state_dir)),
+        local=cache(lambda: prepare_local(local_store(config.state_dir))),
     )
 
 

@@ -6,18 +6,19 @@ finds the child dead compares the two. Every write is conditional on the row's o
 job's lease (else: late).
 """
 
+import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wmcore.backends.base import Claimed, NewJob, Position, Turn
 from wmcore.backends.theschwartz import outcomes, rows
 from wmcore.backends.theschwartz.claimrow import ClaimRow
-from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Selection, choose, due
+from wmcore.backends.theschwartz.selecting import Selection, due, take
 from wmcore.errors import Fenced, QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
 
@@ -34,6 +35,8 @@ class Batch:
     finished: int = 0
     acked: int = 0
     keep: dict[int, int] = field(default_factory=dict)  # jobid -> seconds that its exit status is kept
+    late: frozenset[str] = frozenset()  # as the last acknowledgement found it
+    doubted: bool = False  # the COMMIT of its acknowledgement, or of its job's end, was in doubt
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Place:
     funcids: Funcids
     claim: ClaimRow
     down_until: float = 0.0  # monotonic
+    noted: tuple[int, int, int] | None = None  # without wm_claim: jobid, funcid, lease of a claim in doubt
 
 
 class TheSchwartzChild:
@@ -88,10 +92,13 @@ class TheSchwartzChild:
         when the database is back, and the next child works with the others."""
         try:
             return self._acknowledge(place, classes, grab_for)
+        except QueueDown:
+            if len(self._places) == 1:
+                raise
+        try:
+            return self._acknowledge(place, classes, grab_for)  # it may have been only the connection
         except QueueDown as error:
-            if len(self._places) > 1:
-                raise Fenced(f"a finished job is left to the manager, its database is down: {error}") from None
-            raise
+            raise Fenced(f"a finished job is left to the manager, its database is down: {error}") from None
 
     def _acknowledge(
         self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
@@ -101,11 +108,9 @@ class TheSchwartzChild:
         assert batch is not None
         self._clear_doubt(place)
         if self._batch is None:  # the last turn's COMMIT did happen
-            return frozenset(), ()
+            return batch.late, ()
         if place.db.bare:
-            late = place.db.atomically(lambda: self._delete_batch(place, batch))
-            self._batch = None
-            return late, ()
+            return self._acknowledge_bare(place, batch), ()
         if batch.acked == len(batch.jobs) and not classes:
             self._batch = None
             return frozenset(), ()
@@ -121,6 +126,16 @@ class TheSchwartzChild:
         place.claim.seq += 1
         return late, self._hold(place, found, class_index, lease)
 
+    def _acknowledge_bare(self, place: Place, batch: Batch) -> frozenset[str]:
+        """In a transaction of its own: the slot has room for one job only."""
+        try:
+            late = place.db.atomically(lambda: self._delete_batch(place, batch))
+        except CommitInDoubt:
+            batch.doubted = True
+            raise
+        self._batch = None
+        return frozenset() if batch.doubted else late
+
     def _delete_batch(self, place: Place, batch: Batch) -> frozenset[str]:
         """Acknowledge what is finished, give back what was never started."""
         late = set()
@@ -132,7 +147,8 @@ class TheSchwartzChild:
                     late.add(job.id)
             else:
                 outcomes.release(place.db, job.number, batch.funcid, batch.lease)
-        return frozenset(late)
+        batch.late = frozenset(late)
+        return batch.late
 
     def _claim_anywhere(self, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         """A batch from the first database that has one, starting behind the last that gave one. Databases that are down
@@ -161,7 +177,7 @@ class TheSchwartzChild:
         return ()
 
     def _claim(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
-        if "job" not in place.db.tables:
+        if not place.db.has("job"):
             place.db.require_schema()
         self._clear_doubt(place)
         open_classes = [index for index in classes if due(place.db, self._selection, self._funcid(place, index))]
@@ -169,7 +185,8 @@ class TheSchwartzChild:
             return ()
         if place.db.bare:
             return self._claim_bare(place, open_classes[0], grab_for)
-        place.claim.register()
+        if place.claim.register():
+            self._position.claimed(place.db.index, place.claim.seq)
 
         def work() -> tuple[list[Row], int, int]:
             found, class_index, lease = self._take(place, open_classes, grab_for)
@@ -187,37 +204,41 @@ class TheSchwartzChild:
     def _take(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
         """Inside a transaction: the rows of the first class that has any become ours."""
         for index in classes:
-            found = choose(place.db, self._selection, self._funcid(place, index))
+            found, lease = take(place.db, self._selection, self._funcid(place, index), grab_for[index])
             if found:
-                lease = int(found[0].now) + grab_for[index]
-                ours = [row for row in found if self._grab(place.db, row, lease)]
-                if ours:
-                    return ours, index, lease
+                return found, index, lease
         return [], 0, 0
-
-    @staticmethod
-    def _grab(db: Database, row: Row, lease: int) -> bool:
-        """Compare and set, as Perl does: right with and without SKIP LOCKED."""
-        done = db.run(
-            f"UPDATE {db.table('job')} SET grabbed_until = :lease "
-            f"WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :before",
-            {"lease": lease, "jobid": row.jobid, "funcid": row.funcid, "before": row.grabbed_until},
-        )
-        return done.rowcount == 1
 
     def _claim_bare(self, place: Place, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
         """Without our tables: one job, noted in the slot before the claim is committed."""
+        # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
+        grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
+        one = replace(self._selection, limit=1)
 
         def work() -> tuple[list[Row], int]:
-            for row in choose(place.db, self._selection, self._funcid(place, index)):
-                lease = int(row.now) + grab_for[index]
+            self._position.claimed(place.db.index, 0)  # the job before is acknowledged: nothing of it may stay
+            found, lease = take(place.db, one, self._funcid(place, index), grab)
+            for row in found:
                 self._position.note(place.db.index, row.jobid, lease, index)
-                if self._grab(place.db, row, lease):
-                    return [row], lease
-            return [], 0
+                place.noted = (row.jobid, row.funcid, lease)
+            return found, lease
 
-        found, lease = place.db.atomically(work)
+        try:
+            found, lease = place.db.atomically(work)
+        except CommitInDoubt:
+            raise  # `noted` says what to give back
+        except BaseException:
+            place.noted = None
+            raise
+        place.noted = None
         return self._batch_of(place, found, index, lease)
+
+    def _give_back_noted(self, place: Place) -> None:
+        """A claim whose COMMIT was in doubt: whether it happened or not, the job is not ours afterwards."""
+        if place.noted is not None:
+            jobid, funcid, lease = place.noted
+            place.db.atomically(lambda: outcomes.release(place.db, jobid, funcid, lease))
+            place.noted = None
 
     def _hold(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
         """After the COMMIT: the slot learns of it."""
@@ -283,8 +304,8 @@ class TheSchwartzChild:
             place.funcids.make(new.funcname)
 
         def write(row: Row) -> Outcome:
-            insert_jobs(place.db, place.funcids, jobs)
             outcomes.delete_finished(place.db, row.jobid, row.funcid, row.grabbed_until)
+            insert_jobs(place.db, place.funcids, jobs)  # behind it: a job may be replaced by one with its own uniqkey
             return Outcome.REPLACED
 
         return self._finalise(job, write)
@@ -314,14 +335,23 @@ class TheSchwartzChild:
                 keep = batch.keep.get(before.number, 0)
                 outcomes.delete_finished(place.db, before.number, batch.funcid, batch.lease, keep)
             row = outcomes.held(place.db, job.number, batch.funcid, batch.lease)
-            self._intended = Outcome.LATE if row is None else write(row)
-            return self._intended
+            if row is not None:
+                self._intended = write(row)
+            elif not (place.db.bare and batch.doubted):
+                self._intended = Outcome.LATE
+            return self._intended or Outcome.LATE
 
-        with place.claim.in_doubt_unless_committed():
-            return place.db.atomically(work)
+        try:
+            with place.claim.in_doubt_unless_committed():
+                return place.db.atomically(work)
+        except CommitInDoubt:
+            batch.doubted = True
+            raise
 
     def _clear_doubt(self, place: Place) -> int | None:
         """After a COMMIT without an answer: what the row says now; its `acked` where the batch is still held."""
+        if place.noted is not None:
+            self._give_back_noted(place)
         if place.db.bare or not place.claim.in_doubt:
             return None
         seen = place.claim.settle()

@@ -33,31 +33,36 @@ class ClaimRow:
     def _table(self) -> str:
         return self._db.table("wm_claim")
 
-    def register(self) -> None:
-        """Make the row ours, once in a life. Raises QueueDown while a dead child's ids still stand in it."""
+    def register(self) -> bool:
+        """Make the row ours, once in a life: True that once. Raises QueueDown while a dead child's ids still stand in
+        it."""
         if self._registered:
-            return
+            return False
         self._db.atomically(self._take_over)
         self._registered = True
+        return True
 
     def _take_over(self) -> None:
-        row = self._db.one(f"SELECT seq, ids FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}", self._keys)
+        row = self._db.one(
+            f"SELECT seq, ids, acked FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}", self._keys
+        )
         if row is None:
             try:
                 self._db.run(
                     f"INSERT INTO {self._table} (daemon, slot, owner, seq, lease, funcid, ids, acked, heartbeat) "
-                    "VALUES (:daemon, :slot, :owner, 1, 0, 0, '', 0, 0)",
+                    f"VALUES (:daemon, :slot, :owner, 1, 0, 0, '', 0, {self._db.dialect.now})",
                     self._keys,
                 )
             except IntegrityError:
                 raise QueueDown(f"slot {self._keys['slot']} has another child in {self._db.name}") from None
             self.seq = 1
             return
-        if row[1]:
+        if len(unpack(row[1])) > int(row[2]):
             raise QueueDown(f"the books of slot {self._keys['slot']} are not closed yet in {self._db.name}")
         self.seq = int(row[0]) + 1
         self._db.run(
-            f"UPDATE {self._table} SET owner = :owner, seq = :seq, ids = '', acked = 0 WHERE {OWN}",
+            f"UPDATE {self._table} SET owner = :owner, seq = :seq, ids = '', acked = 0, "
+            f"heartbeat = {self._db.dialect.now} WHERE {OWN}",
             {**self._keys, "seq": self.seq},
         )
 
@@ -65,7 +70,7 @@ class ClaimRow:
         """Inside the turn's transaction: the next batch, under the next seq. Raises Fenced."""
         done = self._db.run(
             f"UPDATE {self._table} SET seq = seq + 1, lease = :lease, funcid = :funcid, ids = :ids, acked = 0, "
-            f"heartbeat = {self._db.dialect.second} WHERE {OWN} AND owner = :owner AND seq = :seq",
+            f"heartbeat = {self._db.dialect.now} WHERE {OWN} AND owner = :owner AND seq = :seq",
             {**self._keys, "seq": self.seq, "lease": lease, "funcid": funcid, "ids": pack(ids)},
         )
         self._own(done.rowcount)

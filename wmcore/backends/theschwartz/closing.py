@@ -4,6 +4,8 @@ Always under the lock of the row, which waits for a COMMIT still in flight, and 
 clause: a job that somebody else holds by now is left alone.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from wmcore.backends.base import Book, Closed, Place
@@ -30,7 +32,8 @@ class Closer:
 
     daemon: str
     names: list[str]
-    local: Database  # the failed store for databases without our tables
+    local: Callable[[], Database]  # the failed store for databases without our tables
+    born: float  # time.monotonic() at the start of this life
 
     def close(self, databases: list[Database], book: Book) -> Closed:
         """In each database that the book still names; those that do not answer remain."""
@@ -111,9 +114,8 @@ class Closer:
         row = outcomes.held(db, jobid, funcid, lease)
         if row is not None:
             name = self.names[class_index] if class_index >= 0 else str(funcid)
-            outcome = outcomes.record_failure(
-                db, self.local, row, name, book.failure, book.policy, Who(book.slot, book.pid)
-            )
+            local = self.local() if db.bare else None
+            outcome = outcomes.record_failure(db, local, row, name, book.failure, book.policy, Who(book.slot, book.pid))
             found.attempts.append((class_index, rows.job_id(db, jobid), outcome))
 
     def _class_index(self, db: Database, funcid: int) -> int:
@@ -121,13 +123,16 @@ class Closer:
         return self.names.index(name) if name in self.names else -1
 
     def release_strays(self, db: Database, known: frozenset[str]) -> list[str]:
-        """Claims under this daemon's name that no book and no living child explains."""
+        """Claims under this daemon's name that no book and no living child explains, from before this life: a young
+        child may claim between the caller's look at its slots and ours at the rows. By the server's clock, whatever
+        ours says."""
         db.require_schema()
         if db.bare:
             return []
         strays = db.rows(
-            f"SELECT slot, owner FROM {db.table('wm_claim')} WHERE daemon = :daemon AND ids <> ''",
-            {"daemon": self.daemon},
+            f"SELECT slot, owner FROM {db.table('wm_claim')} "
+            "WHERE daemon = :daemon AND ids <> '' AND heartbeat < :born",
+            {"daemon": self.daemon, "born": db.now - (time.monotonic() - self.born)},
         )
         released: list[str] = []
         for slot, owner in strays:
@@ -135,7 +140,6 @@ class Closer:
                 book = replace(_UNKNOWN, slot=int(slot), owner=owner)
                 released += db.atomically(lambda book=book: self._close_in(db, book)).released  # type: ignore[misc]
         return released
-
 
 
 _UNKNOWN = Book(0, "", Place(database=-1), False, Failure(""), RetryPolicy())

@@ -9,15 +9,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from wmcore.backends.theschwartz.dialects import DIALECTS, Dialect
+from wmcore.backends.theschwartz.dialects import DIALECTS, Dialect, claim_index
 from wmcore.config.records import DatabaseConfig
-from wmcore.errors import QueueDown, SchemaMissing
+from wmcore.errors import QueueDown, Refused, SchemaMissing
 
 T = TypeVar("T")
 CONNECT_SECONDS = 5
@@ -27,6 +28,10 @@ ATTEMPTS = 20
 
 class Retry(Exception):
     """The database chose this transaction to give way (deadlock, busy): do it again."""
+
+
+class CommitInDoubt(QueueDown):
+    """The connection broke in the COMMIT: it may have happened or not."""
 
 
 class Database:
@@ -43,9 +48,11 @@ class Database:
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._queue_fd: int | None = None
+        self._inside = False  # of a transaction
         self.tables: frozenset[str] = frozenset()
         self.fine_insert_time = False
         self.skip_locked = False
+        self.claim_index = ""
 
     # -- connecting ----------------------------------------------------------------------------------------------------
 
@@ -54,7 +61,7 @@ class Database:
 
     def has(self, name: str) -> bool:
         """Is there such a table (as of the connecting)?"""
-        return self.table(name) in self.tables
+        return self.table(name).lower() in self.tables
 
     @property
     def bare(self) -> bool:
@@ -62,7 +69,7 @@ class Database:
         return not (self.has("wm_claim") and self.has("wm_attempt") and self.has("wm_failed"))
 
     def connect(self) -> Connection:
-        """The connection, opened where needed. Raises QueueDown, SchemaMissing."""
+        """The connection, opened where needed. Raises QueueDown."""
         if self._connection is None:
             try:
                 if self._engine is None:
@@ -72,26 +79,27 @@ class Database:
             except SQLAlchemyError as error:
                 self.drop()
                 raise self.meaning(error) from None
-            except SchemaMissing:
-                self.drop()
-                raise
         return self._connection
 
     def _make_engine(self) -> Engine:
         url = make_url(self.config.url)
         arguments = self.dialect.connect_arguments(CONNECT_SECONDS, STATEMENT_SECONDS)
         engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
+        statements = [statement.format(seconds=STATEMENT_SECONDS) for statement in self.dialect.prepare]
         if self.dialect.name == "sqlite":
-            synchronous = "FULL" if self._durable else "NORMAL"
-
-            @event.listens_for(engine, "connect")
-            def prepare(connection: Any, record: object) -> None:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute(f"PRAGMA synchronous={synchronous}")
-                connection.execute("PRAGMA busy_timeout=10000")
-
-            if url.database and url.database != ":memory:":
+            statements.append(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+            if url.database and not url.database.startswith((":", "file:")):
                 self._queue_fd = self._open_queue_lock(url.database)
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, record: object) -> None:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            cursor.close()
+            if self.dialect.name == "postgresql" and not connection.autocommit:
+                connection.commit()  # a SET is undone by the rollback of its transaction
+
         return engine
 
     def _open_queue_lock(self, path: str) -> int | None:
@@ -102,13 +110,17 @@ class Database:
             return None
 
     def _look_round(self, connection: Connection) -> None:
-        looker = inspect(connection)
-        self.tables = frozenset(looker.get_table_names())
-        self.skip_locked = self.dialect.can_skip_locked(connection)
-        self.fine_insert_time = False
-        if self.table("job") in self.tables:
-            columns = {column["name"] for column in looker.get_columns(self.table("job"))}
-            self.fine_insert_time = "wm_insert_time" in columns
+        d, job = self.dialect, {"job": self.table("job")}
+        self.tables = frozenset(str(row[0]).lower() for row in connection.execute(_statement(d.list_tables)))
+        columns = {row[0] for row in connection.execute(_statement(d.list_columns), job)}
+        self.fine_insert_time = "wm_insert_time" in columns
+        self.skip_locked = d.can_skip_locked(connection)
+        if d.list_indexes and self.has("job"):
+            self.claim_index = claim_index(connection.execute(_statement(d.list_indexes + job["job"])).all())
+
+    def look_again(self) -> None:
+        """Which tables are there now?"""
+        self._look_round(self.connect())
 
     def require_schema(self) -> None:
         """Raises SchemaMissing where TheSchwartz' tables are not there."""
@@ -145,19 +157,28 @@ class Database:
     # -- statements ----------------------------------------------------------------------------------------------------
 
     def run(self, sql: str, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
-        """One statement. Raises QueueDown, Retry; IntegrityError passes."""
-        try:
-            return self.connect().execute(_statement(sql), values or {})
-        except IntegrityError:
-            raise
-        except DBAPIError as error:
-            if self.dialect.is_retry(error):
-                raise Retry from None
-            self.drop()
-            raise self.meaning(error) from None
-        except SQLAlchemyError as error:
-            self.drop()
-            raise self.meaning(error) from None
+        """One statement. Raises QueueDown, Refused for a value that the database does not take, Retry inside of a
+        transaction; IntegrityError passes."""
+        for attempt in range(ATTEMPTS):
+            used_before = self._connection is not None
+            try:
+                return self.connect().execute(_statement(sql), values or {})
+            except IntegrityError:
+                raise
+            except (DataError, OverflowError, UnicodeEncodeError) as error:
+                raise Refused(f"database {self.name} does not take this value: {_said(error)}") from None
+            except SQLAlchemyError as error:
+                broken = getattr(error, "connection_invalidated", False)
+                if isinstance(error, DBAPIError) and self.dialect.is_retry(error):
+                    if self._inside:
+                        raise Retry from None
+                    time.sleep(0.002 * (attempt + 1))
+                    continue
+                self.drop()
+                if broken and used_before and not self._inside:
+                    continue  # it went stale while nobody used it: the server was started anew, or had a time limit
+                raise self.meaning(error) from None
+        raise QueueDown(f"database {self.name}: busy in {ATTEMPTS} attempts")
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
         return list(self.run(sql, values).all())
@@ -167,19 +188,26 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """BEGIN to COMMIT; whatever is raised inside rolls back. A QueueDown out of the COMMIT itself leaves in doubt
-        whether it happened."""
+        """BEGIN to COMMIT; whatever is raised inside rolls back. Raises Retry, QueueDown, CommitInDoubt."""
         self.connect()
         self._queue_up()
         try:
             self.run(self.dialect.begin)
+            self._inside = True
             try:
                 yield
             except BaseException:
                 self._rollback()
                 raise
-            self.run("COMMIT")
+            try:
+                self.run("COMMIT")
+            except Retry:
+                self._rollback()
+                raise
+            except QueueDown as error:
+                raise CommitInDoubt(str(error)) from None
         finally:
+            self._inside = False
             self._leave_queue()
 
     def _rollback(self) -> None:
@@ -209,12 +237,11 @@ class Database:
 
     def meaning(self, error: SQLAlchemyError) -> QueueDown:
         """What the driver said, without what nobody may read."""
-        original = getattr(error, "orig", None) or error
-        said = " ".join(str(part) for part in getattr(original, "args", ()) or (original,)).strip() or repr(original)
+        said = _said(error)
         password = make_url(self.config.url).password
         if password:
             said = said.replace(str(password), "***")
-        return QueueDown(f"database {self.name}: {said.splitlines()[0]}")
+        return QueueDown(f"database {self.name}: {said}")
 
     @property
     def now(self) -> float:
@@ -224,12 +251,14 @@ class Database:
         return float(row[0])
 
 
-_statements: dict[str, Any] = {}
+def _said(error: BaseException) -> str:
+    """The driver's message, its first line."""
+    original = getattr(error, "orig", None) or error
+    said = " ".join(str(part) for part in getattr(original, "args", ()) or (original,)).strip() or repr(original)
+    return said.splitlines()[0]
 
 
-def _statement(sql: str) -> Any:
-    """`text()` objects are kept: SQLAlchemy caches their compiled form by identity of the text."""
-    found = _statements.get(sql)
-    if found is None:
-        found = _statements[sql] = text(sql)
-    return found
+@lru_cache(maxsize=512)
+def _statement(sql: str) -> TextClause:
+    """SQLAlchemy keeps the compiled form by identity of the text."""
+    return text(sql)

@@ -55,6 +55,19 @@ class Store:
         attempts = tuple(AttemptRow(**attempt) for attempt in json.loads(found[-1] or "[]"))
         return self._record(found[:-1], attempts)
 
+    def origin(self, number: int) -> str | None:
+        """The name of the database that it came from, in the daemon's own store."""
+        found = self.db.one(f"SELECT origin FROM {self.db.table('wm_failed')} WHERE id = :id", {"id": number})
+        return None if found is None else found[0]
+
+    def retried_as(self, number: int) -> str | None:
+        """Inside a transaction: locks the record, so that of two who retry it one sees the other."""
+        found = self.db.one(
+            f"SELECT retried_as FROM {self.db.table('wm_failed')} WHERE id = :id{self.db.dialect.lock_rows}",
+            {"id": number},
+        )
+        return None if found is None else found[0]
+
     def mark_retried(self, number: int, job: str) -> None:
         self.db.run(
             f"UPDATE {self.db.table('wm_failed')} SET retried_as = :job WHERE id = :id", {"id": number, "job": job}
@@ -98,17 +111,20 @@ def _where(db: Database, which: Filter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(conditions), values
 
 
-def page(
-    stores: Sequence[Store], which: Filter, cursor: str | None, limit: int
-) -> tuple[list[FailedRow], str | None]:
+def page(stores: Sequence[Store], which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
     """One page over all stores, newest first. The cursor is the last record's time and id."""
     before = _read_cursor(cursor)
     found: list[FailedRow] = []
     for store in stores:
         found += store.newest(which, _before(store, before), limit)
-    found.sort(key=lambda row: (row.failed_at, row.id), reverse=True)
+    found.sort(key=_order, reverse=True)
     chosen = found[:limit]
     return chosen, f"{chosen[-1].failed_at!r}|{chosen[-1].id}" if len(chosen) == limit else None
+
+
+def _order(row: FailedRow) -> tuple[float, str, int]:
+    key, number = rows.split_id(row.id, "failed")
+    return row.failed_at, key, number
 
 
 def _read_cursor(cursor: str | None) -> tuple[float, str] | None:
@@ -133,17 +149,18 @@ def _before(store: Store, before: tuple[float, str] | None) -> tuple[float, int]
 
 
 def retry(store: Store, home: Database, number: int) -> str:
-    """Insert the job anew, with no attempts, and note it on the record. Returns the new job's id."""
+    """Insert the job anew, with no attempts, and note it on the record: in one transaction where the record stands in
+    the same database (`home`). Returns the new job's id. Raises NotFound, Refused."""
     record = store.get(number)
     funcids = Funcids(home)
-    if record.retried_as is not None and _waits(home, record.retried_as):
-        raise Refused(f"{record.id} was retried already, as job {record.retried_as}, which is still in the queue")
-    funcids.make(record.funcname)
     new = NewJob(
         record.funcname, record.raw, priority=record.priority, uniqkey=record.uniqkey, coalesce=record.coalesce
     )
 
     def work() -> str:
+        before = store.retried_as(number)
+        if before is not None and _waits(home, before):
+            raise Refused(f"{record.id} was retried already, as job {before}, which is still in the queue")
         jobid = insert_jobs(home, funcids, [new])[0]
         if jobid is None:
             raise Refused(f"{record.id}: its uniqkey {record.uniqkey!r} is taken by another job in the queue")
@@ -153,6 +170,7 @@ def retry(store: Store, home: Database, number: int) -> str:
         return job
 
     try:
+        funcids.make(record.funcname)
         job = home.atomically(work)
     except QueueDown as error:
         raise Refused(f"{record.id}: {error}") from None

@@ -1,14 +1,18 @@
 """Inserting jobs: for clients, for `replace_with`, for a retry from the failed list."""
 
 import random
+import time
 from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
 
 from wmcore.backends.base import NewJob
-from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.errors import QueueDown
+
+DOWN_SECONDS = 30.0
+"""So long a client with several databases leaves one alone that did not answer."""
 
 
 def insert_jobs(db: Database, funcids: Funcids, jobs: Sequence[NewJob]) -> list[int | None]:
@@ -38,6 +42,8 @@ def _insert(db: Database, funcid: int, job: NewJob) -> int | None:
         try:
             return int(db.run(sql, values).lastrowid)
         except IntegrityError:
+            if job.uniqkey is None:
+                raise
             return None
     row = db.one(f"{sql} ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid", values)
     return None if row is None else int(row[0])
@@ -49,18 +55,32 @@ class TheSchwartzInserter:
     def __init__(self, databases: Sequence[Database]) -> None:
         self._databases = databases
         self._funcids = [Funcids(db) for db in databases]
+        self._down_until = [0.0] * len(databases)  # monotonic
 
     def insert(self, jobs: Sequence[NewJob]) -> list[str | None]:
-        """Into a random database that answers; stops at a conflict there, as the key may only be taken once."""
+        """Into a random database that answers; stops at a conflict there, as the key may only be taken once.
+
+        Raises QueueDown; CommitInDoubt where the connection broke in the COMMIT: then another database is not tried,
+        the jobs may have been inserted.
+        """
         trouble: QueueDown | None = None
-        for number in random.sample(range(len(self._databases)), len(self._databases)):
+        for number in self._order():
             db = self._databases[number]
             try:
                 db.require_schema()
                 return self._insert_into(db, self._funcids[number], jobs)
+            except CommitInDoubt:
+                raise
             except QueueDown as error:
                 trouble = error
+                self._down_until[number] = time.monotonic() + DOWN_SECONDS
         raise trouble or QueueDown("no database is configured")
+
+    def _order(self) -> list[int]:
+        """At random; those that did not answer of late only when nobody else does."""
+        now = time.monotonic()
+        order = random.sample(range(len(self._databases)), len(self._databases))
+        return sorted(order, key=lambda number: self._down_until[number] > now)
 
     @staticmethod
     def _insert_into(db: Database, funcids: Funcids, jobs: Sequence[NewJob]) -> list[str | None]:

@@ -1,24 +1,26 @@
 """The manager's side: questions, books, the failed list. Called from several threads, each with its own connections."""
 
 import threading
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow
 from wmcore.backends.theschwartz import failed, rows, schema
 from wmcore.backends.theschwartz.closing import Closer
-from wmcore.backends.theschwartz.database import Database, Retry
+from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.backends.theschwartz.selecting import Selection, claimable
 from wmcore.config.records import Config, DatabaseConfig
-from wmcore.errors import NotFound, QueueDown
+from wmcore.errors import NotFound, QueueDown, Refused
 from wmcore.model import COUNT_LIMIT, QueueFigures
 
 LOCAL = "l"
 """The key of the daemon's own failed store."""
 WEEK = 7 * 86400
+WINDOW = COUNT_LIMIT + 1000
+"""So many of a class's oldest due rows are looked at to count the ready and the running ones."""
 
 
 class _Connections(threading.local):
@@ -39,10 +41,16 @@ def local_store(state_dir: Path) -> Database:
 def prepare_local(db: Database) -> Database:
     """The daemon's own store, its table made where it is missing."""
     db.connect()
+
+    def make() -> None:
+        db.look_again()  # another child may have been quicker
+        if not db.has("wm_failed"):
+            for statement in schema.ours(db)["wm_failed"]:
+                db.run(statement)
+        db.look_again()
+
     if not db.has("wm_failed"):
-        for statement in schema.ours(db)["wm_failed"]:
-            db.run(statement)
-        db.drop()
+        db.atomically(make)
     return db
 
 
@@ -54,6 +62,7 @@ class TheSchwartzManager:
         self._daemon = daemon
         self._selection = Selection(prioritize=config.prioritize, floor=config.floor)
         self._here = _Connections(config)
+        self._born = time.monotonic()
         self.databases = [entry.name for entry in config.databases]
 
     # -- is there work? ------------------------------------------------------------------------------------------------
@@ -93,20 +102,13 @@ class TheSchwartzManager:
                 f"(SELECT min(run_after) FROM {job} WHERE funcid = {funcid} AND run_after > {db.dialect.second}), "
                 f"{db.dialect.now}"
             )
-        found = self._rows(db, " UNION ALL ".join(parts))
+        found = db.rows(" UNION ALL ".join(parts))
         ready = {int(row[0]): int(row[1]) for row in found if row[1]}
         waits = [float(row[2]) - float(row[3]) for row in found if row[2] is not None]
         return Due(ready, max(0.0, min(waits)) if waits else None)
 
     def _funcid(self, database: int, index: int) -> int | None:
         return self._here.funcids[database].get(self._names[index])
-
-    @staticmethod
-    def _rows(db: Database, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return [tuple(row) for row in db.rows(sql)]
-        except Retry:
-            return []
 
     def figures(self, database: int) -> dict[int, QueueFigures]:
         db = self._here.databases[database]
@@ -117,30 +119,32 @@ class TheSchwartzManager:
         }
 
     def _class_figures(self, db: Database, funcid: int) -> QueueFigures:
+        """In bounded time, however long the queue is: counted is within the oldest due rows."""
         job, second = db.table("job"), db.dialect.second
-        free = f"funcid = {funcid} AND run_after <= {second} AND grabbed_until <= {second}"
-
-        def bounded(where: str) -> str:
-            return f"(SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {where} LIMIT {COUNT_LIMIT}) t)"
-
+        mine = f"funcid = {funcid} AND run_after"
+        oldest_due = (
+            f"SELECT insert_time, run_after, grabbed_until FROM {job} WHERE {mine} <= {second} "
+            f"ORDER BY run_after LIMIT {WINDOW}"
+        )
+        is_free = f"grabbed_until <= {second}"
+        since = "CASE WHEN insert_time > run_after THEN insert_time ELSE run_after END"
         row = db.one(
-            f"SELECT {bounded(free)}, {bounded(f'funcid = {funcid} AND run_after > {second}')}, "
-            f"{bounded(f'funcid = {funcid} AND run_after <= {second} AND grabbed_until > {second}')}, "
-            f"(SELECT run_after FROM {job} WHERE {free} ORDER BY run_after LIMIT 1), {db.dialect.now}"
+            f"SELECT SUM(CASE WHEN {is_free} THEN 1 ELSE 0 END), SUM(CASE WHEN {is_free} THEN 0 ELSE 1 END), "
+            f"MIN(CASE WHEN {is_free} THEN {since} END), "
+            f"(SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {mine} > {second} LIMIT {COUNT_LIMIT}) d), "
+            f"{db.dialect.now} FROM ({oldest_due}) t"
         )
         assert row is not None
-        oldest = None if row[3] is None else max(0.0, (float(row[4]) - float(row[3])) * 1000)
-        return QueueFigures(int(row[0]), int(row[1]), int(row[2]), oldest)
+        oldest = None if row[2] is None else max(0.0, (float(row[4]) - float(row[2])) * 1000)
+        ready, running = (min(COUNT_LIMIT, int(number or 0)) for number in row[:2])
+        return QueueFigures(ready, int(row[3]), running, oldest)
 
     # -- books ---------------------------------------------------------------------------------------------------------
 
     def _closer(self) -> Closer:
-        return Closer(self._daemon, self._names, self._here.local)
+        return Closer(self._daemon, self._names, lambda: prepare_local(self._here.local), self._born)
 
     def close_book(self, book: Book) -> Closed:
-        for db in self._here.databases:
-            if db.bare:
-                prepare_local(self._here.local)
         return self._closer().close(self._here.databases, book)
 
     def release_strays(self, database: int, known: Collection[str]) -> list[str]:
@@ -158,18 +162,18 @@ class TheSchwartzManager:
             found += self._jobs_of(db, funcname, state, behind, limit - len(found))
         return found
 
-    def _jobs_of(
-        self, db: Database, funcname: str | None, state: str | None, behind: int, limit: int
-    ) -> list[JobRow]:
+    def _jobs_of(self, db: Database, funcname: str | None, state: str | None, behind: int, limit: int) -> list[JobRow]:
         funcids = Funcids(db)
         second = db.dialect.second
-        where = {
+        states = {
             None: "",
             "ready": f" AND run_after <= {second} AND grabbed_until <= {second}",
             "delayed": f" AND run_after > {second} AND grabbed_until <= {second}",
             "running": f" AND grabbed_until > {second}",
-        }[state]
-        values = {"behind": behind}
+        }
+        if state not in states:
+            raise Refused(f"a job is ready, delayed or running, never {state!r}")
+        where, values = states[state], {"behind": behind}
         if funcname is not None:
             funcid = funcids.get(funcname)
             if funcid is None:
@@ -218,8 +222,12 @@ class TheSchwartzManager:
 
     def failed_retry(self, failed_id: str) -> str:
         store, number = self._store_of(failed_id)
-        home = self._here.databases[0] if store.key == LOCAL else store.db
+        home = store.db if store.key != LOCAL else self._home_of(store.origin(number))
         return failed.retry(store, home, number)
+
+    def _home_of(self, origin: str | None) -> Database:
+        """The database that a record of the daemon's own store came from; the first where it is not used any more."""
+        return next((db for db in self._here.databases if db.name == origin), self._here.databases[0])
 
     def failed_delete(self, failed_id: str) -> None:
         store, number = self._store_of(failed_id)
@@ -234,7 +242,10 @@ class TheSchwartzManager:
             except QueueDown:
                 continue
             second = db.dialect.second
-            db.run(f"DELETE FROM {db.table('error')} WHERE error_time < {second} - {WEEK}")
+            # Without our tables attempts are counted by these rows: those of jobs that still wait are needed.
+            gone = f"NOT EXISTS (SELECT 1 FROM {db.table('job')} j WHERE j.jobid = {db.table('error')}.jobid)"
+            spared = f" AND {gone}" if db.bare else ""
+            db.run(f"DELETE FROM {db.table('error')} WHERE error_time < {second} - {WEEK}{spared}")
             db.run(f"DELETE FROM {db.table('exitstatus')} WHERE delete_after < {second}")
             if db.has("wm_attempt"):
                 gone = f"NOT EXISTS (SELECT 1 FROM {db.table('job')} j WHERE j.jobid = {db.table('wm_attempt')}.jobid)"

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.rows import Row
+from wmcore.errors import Refused
 from wmcore.model import Failure, Outcome, RetryPolicy
 
 HOST = socket.gethostname()
+LAST_SECOND = 2**31 - 1
+"""The latest moment that the tables' INTEGER columns can hold."""
+MESSAGE_LIMIT = 10_000
+TRACEBACK_LIMIT = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +32,16 @@ def delete_finished(db: Database, jobid: int, funcid: int, lease: int, keep_seco
     done = db.run(
         f"DELETE FROM {db.table('job')} WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :lease", values
     )
-    if done.rowcount == 1 and keep_seconds:
+    if done.rowcount == 1 and keep_seconds > 0:
         _keep_exit_status(db, jobid, funcid, 0, keep_seconds)
     return done.rowcount == 1
 
 
 def release(db: Database, jobid: int, funcid: int, lease: int, run_after: float | None = None) -> bool:
     """Give a job back, due at once or at `run_after`; False: it is not ours any more."""
-    values = {"jobid": jobid, "funcid": funcid, "lease": lease, "after": None if run_after is None else int(run_after)}
-    due = "" if run_after is None else ", run_after = :after"
+    after = None if run_after is None else max(0, min(LAST_SECOND, int(run_after)))
+    values = {"jobid": jobid, "funcid": funcid, "lease": lease}
+    due = "" if after is None else f", run_after = {after}"
     done = db.run(
         f"UPDATE {db.table('job')} SET grabbed_until = 0{due} "
         f"WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :lease",
@@ -68,30 +74,38 @@ def record_failure(
 ) -> Outcome:
     """A failed attempt at a job that we hold (`row`): it is tried again, or moves to the failed list. `local`: the
     daemon's own store, for a database without our tables; what goes there is committed before the row is deleted."""
+    failure = _storable(failure)
     before = failures(db, row.jobid)
     _write_error(db, row, failure)
     if db.has("wm_attempt"):
         _write_attempt(db, row, failure, who)
     if policy.retries(before + 1):
-        db.run(
-            f"UPDATE {db.table('job')} SET run_after = :after, grabbed_until = 0 "
-            f"WHERE jobid = :jobid AND funcid = :funcid",
-            {"after": int(row.now) + policy.retry_delay_seconds, "jobid": row.jobid, "funcid": row.funcid},
-        )
+        release(db, row.jobid, row.funcid, row.grabbed_until, int(row.now) + policy.retry_delay_seconds)
         return Outcome.RETRIED
     attempts = read_attempts(db, row)
     if not db.has("wm_attempt"):
         attempts[-1:] = [_attempt(row.now, failure, who)]  # the error row has only its message
-    _write_failed(local if db.bare and local is not None else db, row, funcname, failure, attempts, who)
+    if local is not None:
+        _write_failed_locally(local, db, row, funcname, failure, attempts, who)
+    else:
+        _write_failed(db, row, funcname, failure, attempts, who)
     if db.has("wm_attempt"):
         db.run(f"DELETE FROM {db.table('wm_attempt')} WHERE jobid = :jobid", {"jobid": row.jobid})
-    db.run(
-        f"DELETE FROM {db.table('job')} WHERE jobid = :jobid AND funcid = :funcid",
-        {"jobid": row.jobid, "funcid": row.funcid},
-    )
-    if policy.keep_exit_status_seconds:
+    delete_finished(db, row.jobid, row.funcid, row.grabbed_until)
+    if policy.keep_exit_status_seconds > 0:
         _keep_exit_status(db, row.jobid, row.funcid, failure.exit_status or 1, policy.keep_exit_status_seconds)
     return Outcome.FAILED
+
+
+def _storable(failure: Failure) -> Failure:
+    """Text that every database takes: no NUL, nothing that UTF-8 has no bytes for (file names bring such), no book."""
+    return Failure(
+        _clean(failure.message)[:MESSAGE_LIMIT], _clean(failure.traceback)[-TRACEBACK_LIMIT:], failure.exit_status
+    )
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def read_attempts(db: Database, row: Row) -> list[dict[str, object]]:
@@ -106,7 +120,7 @@ def read_attempts(db: Database, row: Row) -> list[dict[str, object]]:
                 {"jobid": row.jobid},
             )
         ]
-    known = {(int(str(attempt["at"]).partition(".")[0]), str(attempt["message"])[:200]) for attempt in ours}
+    known = {(int(float(str(attempt["at"]))), str(attempt["message"])[:200]) for attempt in ours}
     errors = db.rows(
         f"SELECT error_time, message FROM {db.table('error')} WHERE jobid = :jobid ORDER BY error_time",
         {"jobid": row.jobid},
@@ -128,48 +142,76 @@ def _attempt(at: float, failure: Failure, who: Who) -> dict[str, object]:
 
 
 def _write_error(db: Database, row: Row, failure: Failure) -> None:
-    message = failure.message.replace("\0", "")
-    limit = db.dialect.message_limit
-    db.run(
-        f"INSERT INTO {db.table('error')} (error_time, jobid, message, funcid) VALUES (:at, :jobid, :message, :funcid)",
-        {"at": int(row.now), "jobid": row.jobid, "message": message[:limit], "funcid": row.funcid},
+    """TheSchwartz' own record. Its table may be in a character set that has not our letters."""
+    message = failure.message[: db.dialect.message_limit]
+    sql = (
+        f"INSERT INTO {db.table('error')} (error_time, jobid, message, funcid) VALUES (:at, :jobid, :message, :funcid)"
     )
+    values = {"at": int(row.now), "jobid": row.jobid, "message": message, "funcid": row.funcid}
+    try:
+        db.run(sql, values)
+    except Refused:
+        if db.dialect.name != "mysql":  # elsewhere that statement has spoilt the transaction
+            raise
+        escaped = message.encode("ascii", "backslashreplace").decode()
+        db.run(sql, {**values, "message": escaped[: db.dialect.message_limit]})
 
 
 def _write_attempt(db: Database, row: Row, failure: Failure, who: Who) -> None:
-    attempt = _attempt(row.now, failure, who)
-    attempt["message"] = failure.message.replace("\0", "")
-    attempt["traceback"] = failure.traceback.replace("\0", "")
     db.run(
         f"INSERT INTO {db.table('wm_attempt')} (jobid, funcid, at, message, traceback, exit_status, host, slot, pid) "
         "VALUES (:jobid, :funcid, :at, :message, :traceback, :exit_status, :host, :slot, :pid)",
-        {**attempt, "jobid": row.jobid, "funcid": row.funcid},
+        {**_attempt(row.now, failure, who), "jobid": row.jobid, "funcid": row.funcid},
     )
 
 
 def _write_failed(
-    store: Database, row: Row, funcname: str, failure: Failure, attempts: list[dict[str, object]], who: Who
-) -> None:
+    store: Database, row: Row, funcname: str, failure: Failure, attempts: list[dict[str, object]], who: Who,
+    origin: str | None = None,
+) -> None:  # fmt: skip
+    """`origin`: the name of the database that the job came from, where it is not the store's own."""
     store.run(
         f"INSERT INTO {store.table('wm_failed')} "
         "(funcname, jobid, arg, uniqkey, insert_time, run_after, priority, "
-        f"{store.dialect.coalesce}, failed_at, message, attempt_count, attempts, host, slot) "
+        f"{store.dialect.coalesce}, failed_at, message, attempt_count, attempts, host, slot, origin, lease) "
         "VALUES (:funcname, :jobid, :arg, :uniqkey, :insert_time, :run_after, :priority, :coalesce, :failed_at, "
-        ":message, :attempt_count, :attempts, :host, :slot)",
+        ":message, :attempt_count, :attempts, :host, :slot, :origin, :lease)",
         {
             "funcname": funcname, "jobid": row.jobid, "arg": row.raw, "uniqkey": row.uniqkey,
             "insert_time": row.insert_time, "run_after": row.run_after, "priority": row.priority,
-            "coalesce": row.coalesce, "failed_at": row.now, "message": failure.message.replace("\0", ""),
-            "attempt_count": len(attempts), "attempts": json.dumps(attempts, default=str).replace("\\u0000", ""),
-            "host": HOST, "slot": who.slot,
+            "coalesce": row.coalesce, "failed_at": row.now, "message": failure.message,
+            "attempt_count": len(attempts), "attempts": json.dumps(attempts, default=str),
+            "host": HOST, "slot": who.slot, "origin": origin, "lease": row.grabbed_until,
         },
     )  # fmt: skip
 
 
+def _write_failed_locally(
+    local: Database, db: Database, row: Row, funcname: str, failure: Failure, attempts: list[dict[str, object]],
+    who: Who,
+) -> None:  # fmt: skip
+    """Two databases have no common COMMIT: killed between the two, this is done again, in place of the first."""
+    origin = db.name[:255]
+
+    def write() -> None:
+        local.run(
+            f"DELETE FROM {local.table('wm_failed')} WHERE origin = :origin AND jobid = :jobid AND lease = :lease",
+            {"origin": origin, "jobid": row.jobid, "lease": row.grabbed_until},
+        )
+        _write_failed(local, row, funcname, failure, attempts, who, origin)
+
+    local.atomically(write)
+
+
 def _keep_exit_status(db: Database, jobid: int, funcid: int, status: int, keep_seconds: int) -> None:
+    """In place of one that a former job of this number left (a database may give numbers again)."""
     now = int(db.now)
+    db.run(f"DELETE FROM {db.table('exitstatus')} WHERE jobid = :jobid", {"jobid": jobid})
     db.run(
         f"INSERT INTO {db.table('exitstatus')} (jobid, funcid, status, completion_time, delete_after) "
         "VALUES (:jobid, :funcid, :status, :now, :after)",
-        {"jobid": jobid, "funcid": funcid, "status": status, "now": now, "after": now + keep_seconds},
-    )
+        {
+            "jobid": jobid, "funcid": funcid, "status": status if 0 <= status < 2**15 else 1, "now": now,
+            "after": min(LAST_SECOND, now + keep_seconds),
+        },
+    )  # fmt: skip

@@ -58,7 +58,7 @@ def ours(db: Database) -> dict[str, list[str]]:
         "wm_claim": [
             f"CREATE TABLE {t('wm_claim')} (daemon VARCHAR(191) NOT NULL, slot INTEGER NOT NULL, "
             f"owner VARCHAR(64) NOT NULL, seq BIGINT NOT NULL, lease BIGINT NOT NULL, funcid BIGINT NOT NULL, "
-            f"ids {d.long_text} NOT NULL, acked INTEGER NOT NULL, heartbeat BIGINT NOT NULL, "
+            f"ids {d.long_text} NOT NULL, acked INTEGER NOT NULL, heartbeat DOUBLE PRECISION NOT NULL, "
             f"PRIMARY KEY (daemon, slot)){tail}"
         ],
         "wm_attempt": [
@@ -73,7 +73,7 @@ def ours(db: Database) -> dict[str, list[str]]:
             f"run_after DOUBLE PRECISION NOT NULL, priority INTEGER, {d.coalesce} VARCHAR(255), "
             f"failed_at DOUBLE PRECISION NOT NULL, message {d.long_text} NOT NULL, attempt_count INTEGER NOT NULL, "
             f"attempts {d.long_text} NOT NULL, host VARCHAR(255) NOT NULL, slot INTEGER, "
-            f"retried_as VARCHAR(64)){tail}",
+            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT){tail}",
             f"CREATE INDEX {t('wm_failed_at')} ON {t('wm_failed')} (failed_at)",
         ],
     }

@@ -1,5 +1,7 @@
-"""Which jobs come next: one class per statement, by the index (funcid, run_after)."""
+"""Which jobs come next, and how they become ours: one class per statement, by the index (funcid, run_after)."""
 
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wmcore.backends.theschwartz import rows
@@ -35,31 +37,74 @@ def due(db: Database, selection: Selection, funcid: int | None) -> bool:
     return db.one(sql, {"funcid": funcid}) is not None
 
 
-def choose(db: Database, selection: Selection, funcid: int | None) -> list[Row]:
-    """Inside a transaction: the next jobs of a class, locked where the database can."""
-    if funcid is None:
-        return []
-    values: dict[str, object] = {"funcid": funcid}
-    where = claimable(db, selection)
-    order = "run_after"
+def take(db: Database, selection: Selection, funcid: int | None, grab_for: int) -> tuple[list[Row], int]:
+    """Inside a transaction: the next jobs of a class become ours. Returns them and their lease."""
+    ours: list[Row] = []
+    lease = 0
+    for chunk in _candidates(db, selection, funcid) if funcid is not None else ():
+        for row in chunk:
+            lease = lease or int(row.now) + grab_for
+            if _grab(db, row, lease):
+                ours.append(row)
+            if len(ours) == selection.limit:
+                return ours, lease
+    return ours, lease
+
+
+def _grab(db: Database, row: Row, lease: int) -> bool:
+    """Compare and set, as Perl does: right with and without SKIP LOCKED."""
+    done = db.run(
+        f"UPDATE {db.table('job')} SET grabbed_until = :lease "
+        f"WHERE jobid = :jobid AND funcid = :funcid AND grabbed_until = :before",
+        {"lease": lease, "jobid": row.jobid, "funcid": row.funcid, "before": row.grabbed_until},
+    )
+    return done.rowcount == 1
+
+
+def _candidates(db: Database, selection: Selection, funcid: int) -> Iterator[list[Row]]:
+    """Rows in the order of preference, locked where the database can, no more of them than we want at a time."""
     if selection.prioritize:
-        ids = _first_by_priority(db, where, funcid)
-        if not ids:
-            return []
-        where += f" AND jobid IN ({','.join(str(number) for number in ids)})"
-        order = "COALESCE(priority, 0) DESC, jobid"
+        yield from _by_priority(db, selection, funcid)
+        return
+    where, values = claimable(db, selection), {"funcid": funcid}
+    if db.skip_locked or db.dialect.name == "sqlite":
+        yield _read(db, where, "run_after", selection.limit, values)
+        return
+    # Without SKIP LOCKED all children would meet at the first row, each waiting for the other's COMMIT.
+    some = _read(db, where, "run_after", max(CANDIDATES, selection.limit), values)
+    random.shuffle(some)
+    yield some
+
+
+def _by_priority(db: Database, selection: Selection, funcid: int) -> Iterator[list[Row]]:
+    where = claimable(db, selection)
+    order = "COALESCE(priority, 0) DESC, jobid"
+    ids = _first_by_priority(db, where, order, funcid)
+    # MariaDB locks every row that it sorts: others would find nothing. So: no more rows at a time than we want.
+    step = selection.limit if db.dialect.name == "mysql" and db.skip_locked else len(ids)
+    for start in range(0, len(ids), max(1, step)):
+        chosen = ids[start : start + step]
+        among = ",".join(f":id{number}" for number in range(len(chosen)))
+        values = {"funcid": funcid, **{f"id{number}": jobid for number, jobid in enumerate(chosen)}}
+        limit = selection.limit if db.skip_locked or db.dialect.name == "sqlite" else len(chosen)
+        yield _read(db, f"jobid IN ({among}) AND {where}", order, limit, values, index=_primary(db))
+
+
+def _read(
+    db: Database, where: str, order: str, limit: int, values: dict[str, int], *, index: str | None = None
+) -> list[Row]:
     lock = " FOR UPDATE SKIP LOCKED" if db.skip_locked else ""
-    # Without SKIP LOCKED several children meet on the first row: look at more, compare-and-set decides.
-    limit = selection.limit if db.skip_locked or db.dialect.name == "sqlite" else CANDIDATES
-    found = db.rows(f"{rows.select(db)} WHERE {where} ORDER BY {order} LIMIT {limit}{lock}", values)
+    hint = db.claim_index if index is None else index
+    found = db.rows(f"{rows.select(db)}{hint} WHERE {where} ORDER BY {order} LIMIT {limit}{lock}", values)
     return [rows.read(row) for row in found]
 
 
-def _first_by_priority(db: Database, where: str, funcid: int) -> list[int]:
+def _primary(db: Database) -> str:
+    return " FORCE INDEX (PRIMARY)" if db.dialect.name == "mysql" else ""
+
+
+def _first_by_priority(db: Database, where: str, order: str, funcid: int) -> Sequence[int]:
     """NULL priority (Perl's default) counts as 0, on every database."""
     window = f"SELECT jobid, priority FROM {db.table('job')} WHERE {where} ORDER BY run_after LIMIT {WINDOW}"
-    found = db.rows(
-        f"SELECT jobid FROM ({window}) w ORDER BY COALESCE(priority, 0) DESC, jobid LIMIT {CANDIDATES}",
-        {"funcid": funcid},
-    )
+    found = db.rows(f"SELECT jobid FROM ({window}) w ORDER BY {order} LIMIT {CANDIDATES}", {"funcid": funcid})
     return [int(row[0]) for row in found]
