@@ -10,6 +10,7 @@
 
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from wmcore.backends.arguments import decode, encode
@@ -189,14 +190,21 @@ class Job:
 
 
 _UNREAD = object()
+_PACKAGE = str(Path(__file__).parent) + "/"
 
 
 def failure_of(error: BaseException) -> Failure:
     """An exception as it is kept: "KeyError: 'user_id'" and its traceback."""
-    lines = traceback.format_exception_only(error)
-    return Failure(lines[-1].strip(), "".join(traceback.format_exception(error)))
+    told = traceback.TracebackException.from_exception(error)
+    told.stack = _without_ours(told.stack)
+    return Failure("".join(told.format_exception_only()).strip().splitlines()[-1], "".join(told.format()))
 
 
 def _where() -> str:
-    """The stack of the caller of failed(), without our own frames."""
-    return "".join(traceback.format_stack()[:-2][-6:])
+    """The stack of the caller of failed()."""
+    return "".join(_without_ours(traceback.extract_stack()).format())
+
+
+def _without_ours(stack: traceback.StackSummary) -> traceback.StackSummary:
+    """A worker's author looks for his own frames: those of this package say nothing about his mistake."""
+    return traceback.StackSummary.from_list([frame for frame in stack if not frame.filename.startswith(_PACKAGE)])

@@ -1,5 +1,6 @@
 """A table as data: cells, columns, rows, and which columns get how much of a line. Pure, and measured in cells."""
 
+import textwrap
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -84,7 +85,7 @@ def layout(columns: Sequence[Column], width: int, wanted: Mapping[str, int]) -> 
     add(i for rank, i in by_rank if rank < BEFORE_GROWTH)
     for i in sorted(chosen):
         _grow(chosen, i, wanted.get(columns[i].id, 0), left())
-    add(i for rank, i in by_rank if rank >= BEFORE_GROWTH and i not in chosen)
+    add(i for _, i in by_rank if i not in chosen)
     for i in sorted(chosen):
         _grow(chosen, i, wanted.get(columns[i].id, 0), left())
     _grow_bars(chosen, [i for i in sorted(chosen) if columns[i].bars], columns, left())
@@ -143,6 +144,19 @@ def draw(row: Row, columns: Sequence[Column], places: Layout, width: int, glyphs
     return [*runs, (" " * (width - used), "")]
 
 
+def with_note(
+    cells: tuple[Cell, ...], note: str, columns: Sequence[Column], places: Layout
+) -> tuple[Cell, ...] | None:
+    """A title line with a note (which rows are to be seen) at the end of the last title that leaves room for it; None
+    where none does."""
+    for i, place in reversed(places):
+        title = cells[i].text if cell_len(cells[i].text) <= place else cells[i].short
+        if not columns[i].right and not columns[i].bars and cell_len(title) + 1 + cell_len(note) <= place:
+            noted = Cell(title + note.rjust(place - cell_len(title)), cells[i].style)
+            return (*cells[:i], noted, *cells[i + 1 :])
+    return None
+
+
 def draw_free(cells: Sequence[Cell], width: int, glyphs: Glyphs) -> list[Run]:
     """Cells one after the other, two spaces between them; the last one that has no room is cut."""
     runs: list[Run] = []
@@ -159,6 +173,13 @@ def draw_free(cells: Sequence[Cell], width: int, glyphs: Glyphs) -> list[Run]:
     return [*runs, (" " * max(0, width - used), "")]
 
 
+def wrap(line: Sequence[Cell], width: int) -> list[list[Cell]]:
+    """A sentence that stands alone on its line goes on in the next one."""
+    if len(line) != 1 or cell_len(line[0].text) <= width:
+        return [list(line)]
+    return [[Cell(part, line[0].style)] for part in textwrap.wrap(line[0].text, max(10, width))]
+
+
 def crop(runs: Iterable[Run], width: int) -> list[Run]:
     """The first `width` cells."""
     kept: list[Run] = []
@@ -172,20 +193,19 @@ def crop(runs: Iterable[Run], width: int) -> list[Run]:
 
 
 def choose_parts(parts: Sequence[tuple[int, Cell]], width: int, gap: int = 2) -> list[Cell]:
-    """Parts of a headline, each with a rank: all in short, the highest ranks dropped until they fit; then the lowest
-    ranks first get their full text."""
-    kept = [(rank, cell, cell.short or cell.text) for rank, cell in parts]
+    """Parts of a headline, each with a rank. What ranks 0 is there whatever the width, in full where that fits; the
+    others come by rank until one has no room."""
+    texts = {i: cell.short or cell.text for i, (rank, cell) in enumerate(parts) if rank == 0}
 
-    def used() -> int:
-        return sum(cell_len(text) for _, _, text in kept) + gap * max(0, len(kept) - 1)
+    def left() -> int:
+        return width - sum(cell_len(text) for text in texts.values()) - gap * max(0, len(texts) - 1)
 
-    while kept and used() > width:
-        worst = max(range(len(kept)), key=lambda i: (kept[i][0], i))
-        if kept[worst][0] == 0:
+    for i, text in reversed(list(texts.items())):
+        if cell_len(parts[i][1].text) - cell_len(text) <= left():
+            texts[i] = parts[i][1].text
+    for _, i in sorted((rank, i) for i, (rank, _) in enumerate(parts) if rank):
+        text = parts[i][1].text
+        if left() < cell_len(text) + (gap if texts else 0):
             break
-        del kept[worst]
-    for i in sorted(range(len(kept)), key=lambda i: (kept[i][0], i)):
-        rank, cell, text = kept[i]
-        if used() - cell_len(text) + cell_len(cell.text) <= width:
-            kept[i] = (rank, cell, cell.text)
-    return [Cell(text, cell.style) for _, cell, text in kept]
+        texts[i] = text
+    return [Cell(texts[i], parts[i][1].style) for i in sorted(texts)]

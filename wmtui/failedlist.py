@@ -26,15 +26,15 @@ class FailedList:
         recent = failed.recent
         if recent == self._recent and failed.count == self.count:
             return False
+        before = (self.records, self.count)
         self.count, self._recent = failed.count, list(recent)
-        before = self.records
         if failed.count == len(recent):  # these are all
             self.records, self.cursor, self._begun = list(recent), None, True
         elif recent:
             self._put_in_front(recent)
         elif failed.count == 0:
             self.clear()
-        return before != self.records
+        return before != (self.records, self.count)
 
     def _put_in_front(self, recent: Sequence[FailedSummary]) -> None:
         ids = {record.id for record in recent}

@@ -75,7 +75,7 @@ class SocketFeed:
                 reason = str(error)
             finally:
                 await self._close()
-            delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS)) - 1] if attempt else BACKOFF_SECONDS[0]
+            delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
             post(Lost(reason, attempt + 1, self._now() + delay))
             await self._wait(delay)
 

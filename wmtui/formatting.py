@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from wmcore.model import COUNT_LIMIT
 
 NOTHING = "-"
+NEXT_UNIT = {"m": 3600, "h": 86400, "d": math.inf}
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = ".:-=+*#@"
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds in at most five characters (six from 100 days on): 1.2ms 350ms 2.5s 42s 4m12s 3h05m 3d04h 120d."""
+    """Milliseconds in at most five characters: 1.2ms 350ms 2.5s 42s 4m12s 25m 3h05m 3d04h 120d."""
     if ms is None or math.isnan(ms):
         return NOTHING
     ms = max(0.0, ms)
@@ -38,12 +39,12 @@ def _seconds(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    days, rest = divmod(whole, 86400)
-    return f"{days}d{rest // 3600:02}h" if days < 100 else f"{days}d"
+    for unit, word, finer, finer_word in ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h")):
+        if whole < unit * 10:  # with its second unit where that is worth a glance
+            return f"{whole // unit}{word}{whole % unit // finer:02}{finer_word}"
+        if whole < NEXT_UNIT[word]:
+            break
+    return f"{whole // unit}{word}"
 
 
 def stopwatch(seconds: float) -> str:
@@ -126,6 +127,8 @@ def spark(values: Sequence[float | None], width: int, hi: float, ascii_only: boo
 def _bar(value: float | None, hi: float, bars: str) -> str:
     if value is None or math.isnan(value):
         return " "
-    if value <= 0 or hi <= 0:
+    if value <= 0 or not hi > 0:
         return bars[0]
-    return bars[1 + min(len(bars) - 2, int(min(value / hi, 1.0) * (len(bars) - 1)))]
+    if value >= hi:
+        return bars[-1]
+    return bars[max(1, round(value / hi * (len(bars) - 1)))]

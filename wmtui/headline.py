@@ -84,7 +84,7 @@ def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> l
     """Lines that appear while there is something to say, the most urgent first."""
     phase = picture.phase(now)
     if phase is Phase.LOST:
-        return _lost(picture, now, daemon)
+        return _lost(picture, now)
     status = picture.status
     if status is None:
         return [[Cell(f"connecting to {daemon}, attempt {picture.link.attempt}")]]
@@ -95,18 +95,18 @@ def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> l
         told = f"the daemon speaks protocol {status.protocol}, this wmtui {PROTOCOL}: use the wmtui of its version"
         lines.append([Cell(told, URGENT)])
     lines += [_queue_down(server, status.now, glyphs) for server in status.backend.servers if not server.ok]
-    if status.state in ("stopping", "draining"):
-        lines.append([Cell(status.state.upper(), URGENT), Cell(f"{_at_work(status.pools)} still at work")])
+    if status.state == "stopping":
+        lines.append([Cell("STOPPING", URGENT), Cell(f"{_at_work(status.pools)} still at work")])
     else:
         lines += [_pool_banner(pool) for pool in status.pools if pool.state == "draining"]
     return lines + [[Cell(clean(notice), "bold")] for notice in status.notices]
 
 
-def _lost(picture: Picture, now: float, daemon: str) -> list[list[Cell]]:
+def _lost(picture: Picture, now: float) -> list[list[Cell]]:
     link = picture.link
-    who = clean(picture.status.host) if picture.status else daemon
-    first = [Cell(f"NO CONNECTION to {who}", URGENT)]
+    first = [Cell("NO CONNECTION", URGENT)]
     if picture.status is not None:
+        first = [Cell(f"NO CONNECTION to {clean(picture.status.host)}", URGENT)]
         first.append(Cell(f"data is {stopwatch(picture.age(now))} old", "bold"))
     if link.retry_at is None:
         first.append(Cell(f"trying now ({link.attempt})"))

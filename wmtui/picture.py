@@ -72,5 +72,5 @@ def restart_told(before: Status | None, after: Status) -> str:
     if before.instance != after.instance:
         return f"another daemon answers here now: {after.instance} (was {before.instance})"
     if (before.pid, before.started_at) != (after.pid, after.started_at):
-        return f"the daemon was restarted: pid {after.pid} (was {before.pid})"
+        return f"the daemon was restarted: pid {before.pid} is {after.pid} now"
     return ""

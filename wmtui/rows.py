@@ -1,6 +1,6 @@
 """A status as rows of tables. Pure: the status says what time it is at the daemon."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from wmcore.protocol.messages import Child, FailedSummary, JobClass, Pool, Status
 from wmtui.cells import Cell, Column, Row
@@ -40,7 +40,7 @@ CHILD_COLUMNS = (
     Column("for", Cell("FOR"), 5, right=True),
     Column("done", Cell("DONE"), 5, rank=1, most=9, right=True),
     Column("failed", Cell("FAIL"), 4, rank=4, most=7, right=True),
-    Column("pool", Cell("POOL"), 8, rank=5, most=16),
+    Column("pool", Cell("POOL"), 8, rank=3, most=16),
     Column("rss", Cell("RSS"), 5, rank=6, right=True),
     Column("up", Cell("UP"), 6, rank=7, right=True),
 )
@@ -140,27 +140,35 @@ def _exact(n: int, style: str = "") -> Cell:
 CHILD_STYLES = {"starting": "dim", "idle": "dim", "finishing": "yellow", "dead": "bold red"}
 
 
+def child_columns(status: Status) -> tuple[Column, ...]:
+    """With one pool its name says nothing that the reader did not know."""
+    return tuple(column for column in CHILD_COLUMNS if len(status.pools) > 1 or column.id != "pool")
+
+
 def child_rows(status: Status, glyphs: Glyphs) -> list[Row]:
     """By slot: a row stays where it is while its child lives."""
-    return [child_row(child, status.now, glyphs) for child in sorted(status.children, key=lambda child: child.slot)]
+    columns = child_columns(status)
+    return [
+        child_row(child, columns, status.now, glyphs) for child in sorted(status.children, key=lambda child: child.slot)
+    ]
 
 
-def child_row(child: Child, now: float, glyphs: Glyphs) -> Row:
+def child_row(child: Child, columns: Sequence[Column], now: float, glyphs: Glyphs) -> Row:
     since = None if child.job_since is None else now - child.job_since
-    cells = (
-        Cell(str(child.slot)),
-        Cell(str(child.pid)),
-        Cell(glyphs.state(clean(child.state)), CHILD_STYLES.get(child.state, "")),
-        Cell(clean(child.class_name or "")),
-        Cell(clean(child.job or "")),
-        Cell("" if since is None else age(since)),
-        _exact(child.jobs_done),
-        _exact(child.failed),
-        Cell(clean(child.pool)),
-        Cell(memory(child.rss)),
-        Cell("" if child.started_at is None else age(now - child.started_at)),
-    )
-    return Row((child.slot, child.pid), cells)
+    cells = {
+        "slot": Cell(str(child.slot)),
+        "pid": Cell(str(child.pid)),
+        "state": Cell(glyphs.state(clean(child.state)), CHILD_STYLES.get(child.state, "")),
+        "class": Cell(clean(child.class_name or "")),
+        "job": Cell(clean(child.job or "")),
+        "for": Cell("" if since is None else age(since)),
+        "done": _exact(child.jobs_done),
+        "failed": _exact(child.failed),
+        "pool": Cell(clean(child.pool)),
+        "rss": Cell(memory(child.rss)),
+        "up": Cell("" if child.started_at is None else age(now - child.started_at)),
+    }
+    return Row((child.slot, child.pid), tuple(cells[column.id] for column in columns))
 
 
 def failed_rows(records: Sequence[FailedSummary], now: float) -> list[Row]:
@@ -182,12 +190,3 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(retried + clean(record.error), dim),
     )
     return Row(record.id, cells)
-
-
-def show_pool_column(status: Status) -> bool:
-    """One pool says nothing that the reader did not know."""
-    return len(status.pools) > 1
-
-
-def marked_in_order(records: Sequence[FailedSummary], marks: Collection[str]) -> list[str]:
-    return [record.id for record in records if record.id in marks]

@@ -68,22 +68,26 @@ def the_only_one(daemons: list[Found]) -> Path:
     if there:
         listing = "\n".join(map(str, there))
         raise UsageError(f"{len(there)} daemons run here, say which with -t SOCKET or -t CONF:\n{listing}")
-    if daemons and daemons[0].problem is not None:
+    if len(daemons) == 1 and daemons[0].problem is not None:
         raise daemons[0].problem
     looked = ", ".join(map(str, paths.search_dirs()))
-    raise NoDaemon(f"no daemon found here (looked for links in {looked}); name one with -t SOCKET or -t CONF")
+    dead = f": {len(daemons)} sockets, nobody listens to them" if daemons else ""
+    raise NoDaemon(f"no daemon found here (looked for links in {looked}{dead}); name one with -t SOCKET or -t CONF")
 
 
 def socket_of_conf(path: Path) -> Path:
     """The socket of the daemon with this conf.yml. Its relative paths count from where the daemon was started: that is
-    supposed to be here, and where it is not, the daemons that run are asked for their conf.yml."""
+    supposed to be here, and where it is not, the daemons that run are asked for their conf.yml. Raises NoDaemon."""
     named = _socket_in(path)
     if named.is_absolute() or named.exists():
         return named
     for daemon in found():
-        if daemon.hello is not None and daemon.hello.conf and Path(daemon.hello.conf).resolve() == path.resolve():
+        if daemon.hello is not None and daemon.hello.conf and Path(daemon.hello.conf) == path.absolute():
             return daemon.socket
-    return named.absolute()
+    raise NoDaemon(
+        f"no daemon for {path}: its socket {named} is not here (relative paths count from the folder where the daemon "
+        "was started), and no daemon that runs says it has this conf.yml"
+    )
 
 
 def parse_ssh(target: str) -> SshTarget:

@@ -50,6 +50,14 @@ class Console:
     async def sees(self, words: str) -> None:
         await self.until(lambda: words in self.text, f"{words!r} on the screen")
 
+    async def stable(self) -> None:
+        """The first layout takes a few turns; then nothing moves by itself."""
+        same, before = 0, ""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while same < 3 and time.monotonic() < deadline:
+            await self.pilot.pause(0.02)
+            same, before = (same + 1 if before == self.text and self.text else 0), self.text
+
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
@@ -89,5 +97,5 @@ async def console(
     async with app.run_test(size=size) as pilot:
         opened = Console(app, pilot, daemon, now)
         await opened.until(lambda: app.status is not None, "a first status")
-        await opened.sees("CLASS")
+        await opened.stable()
         yield opened

@@ -3,7 +3,6 @@ request, answers what a daemon would. Run as a program it serves a lively pictur
 `python -m tests.console.daemon SOCKET`."""
 
 import asyncio
-import contextlib
 import math
 import random
 import sys
@@ -87,8 +86,6 @@ class Daemon:
             self._tasks.discard(task)
             self.subscribers = [each for each in self.subscribers if each[0] is not writer]
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> bytes:
         incoming = framing.decode_request(line)

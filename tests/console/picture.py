@@ -47,7 +47,7 @@ async def make(path: Path) -> None:
                 while app.status is None:
                     await pilot.pause(0.01)
                 await pilot.press("down", "plus", "plus")
-                await pilot.pause()
+                await pilot.pause(0.3)  # until everything is laid out
                 path.write_text(svg_of(app), encoding="utf-8")
 
 

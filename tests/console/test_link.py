@@ -25,7 +25,7 @@ async def test_gone_and_back(daemon: Daemon) -> None:
         assert not isinstance(c.app.screen, Confirm)
         await c.sees("nothing was sent: there is no connection")
         await c.press("tab", "r")  # r is the frame's now, also in the list of failed jobs
-        await c.sees("there is no such socket")
+        await c.sees("is it running?")
         await daemon.start()
         await c.press("r")
         await c.until(lambda: not c.app.disconnected)
@@ -84,7 +84,7 @@ async def test_before_the_first_data(daemon: Daemon) -> None:
         from tests.console.console import Console, Now
 
         c = Console(app, pilot, daemon, Now(0))
-        await c.sees("there is no such socket")
+        await c.sees("is it running?")
         for key in ("plus", "D", "tab", "K", "enter", "X", "question_mark", "q"):
             await c.press(key)
         await daemon.start()

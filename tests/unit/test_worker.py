@@ -150,6 +150,27 @@ def test_what_cannot_be_loaded_is_said_in_a_sentence(path: str, words: list[str]
         assert word in str(caught.value)
 
 
+def test_a_traceback_shows_the_authors_frames_and_not_ours(tmp_path: Path) -> None:
+    from wmcore.worker import failure_of
+
+    def work(job: Job) -> None:
+        raise KeyError(job.arg["user_id"])
+
+    job = make_job()
+    try:
+        work(job)
+    except KeyError as error:
+        failure = failure_of(error)
+    assert failure.message == "KeyError: 'user_id'"
+    assert "in work" in failure.traceback
+    assert "wmcore/worker.py" not in failure.traceback
+    job = make_job()
+    job.failed("so")
+    assert isinstance(job.verdict, Failed)
+    assert "test_worker.py" in job.verdict.failure.traceback
+    assert "wmcore/worker.py" not in job.verdict.failure.traceback
+
+
 @pytest.mark.usefixtures("modules")
 def test_disable_worker_runs_the_job_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISABLE_WORKER", "1")

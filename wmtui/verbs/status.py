@@ -61,7 +61,7 @@ def _facts(status: Status) -> list[str]:
     up = age(status.now - status.started_at)
     who = f"{clean(status.instance)} on {clean(status.host)}"
     return [
-        f"daemon  {who}: {clean(status.state)} for {up}, pid {status.pid}, version {clean(status.version)}",
+        f"daemon  {who}: {clean(status.state)}, up {up}, pid {status.pid}, version {clean(status.version)}",
         *([f"conf    {clean(status.conf)}"] if status.conf else []),
         *(f"pool    {_pool(pool)}" for pool in status.pools),
         *(f"queue   {_server(server, status.now)}" for server in status.backend.servers),

@@ -1,0 +1,1 @@
+"""What draws: widgets get frozen data and repaint the lines that changed."""

@@ -1,0 +1,196 @@
+"""The table of the console, on Textual's line API: it repaints the lines that changed, its cursor stays on its row."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from wmtui import keymap
+from wmtui.cells import Cell, Column, Layout, Row, Run, crop, draw, layout, needs, with_note
+from wmtui.glyphs import Glyphs
+from wmtui.messages import CursorMoved
+from wmtui.widgets.drawing import bindings, strip_of
+
+MARGIN = 1
+"""Cells in front of a row, for the cursor's or the mark's sign."""
+
+
+class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """Line 0 is the titles and stays; the others scroll. No scroll bar: it would cost a segment on every line; which
+    rows are to be seen stands in the title line."""
+
+    BINDINGS = bindings(keymap.of_scope("move"))
+
+    def __init__(self, pane: str, columns: Sequence[Column], glyphs: Glyphs, follow_top: bool = False) -> None:
+        """`follow_top`: while nobody works in it, a cursor at the top stays at the top, where the news comes in."""
+        super().__init__(id=pane)
+        self.pane = pane
+        self._follow_top = follow_top
+        self.marks: frozenset[Hashable] = frozenset()
+        self._columns = tuple(columns)
+        self._glyphs = glyphs
+        self._titles: Mapping[str, Cell] = {}
+        self._rows: list[Row] = []
+        self._total = ""
+        self._cursor = 0
+        self._wanted: dict[str, int] = {}
+        self._layout: Layout = ()
+        self._layout_width = -1
+        self._dimmed = False
+
+    # -- what the screen sets ----------------------------------------------------------------------------------------
+
+    def set_rows(self, rows: Sequence[Row], titles: Mapping[str, Cell] | None = None, total: str = "") -> None:
+        """The cursor stays on its key; where that is gone, on its position. `total`: of how many these are the part
+        that is known here."""
+        before, key = self._rows, self.cursor_key
+        self._rows, self._total = list(rows), total
+        if not (self._follow_top and self._cursor == 0 and self.screen.focused is not self):
+            self._cursor = self._position(key)
+        title_changed = titles is not None and titles != self._titles
+        self._titles = titles if titles is not None else self._titles
+        self._wanted = needs(self._columns, rows, self._wanted)
+        if len(before) != len(rows):
+            self.virtual_size = Size(self.size.width, len(rows) + 1)
+        if self._place_columns() or title_changed or len(before) != len(rows):
+            self.refresh()
+        else:
+            self._refresh_changed(before)
+        self._show_cursor()
+        if key != self.cursor_key:
+            self.post_message(CursorMoved(self.pane, self.cursor_key))
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        if tuple(columns) != self._columns:
+            self._columns, self._layout_width = tuple(columns), -1
+
+    def set_marks(self, marks: frozenset[Hashable]) -> None:
+        if marks != self.marks:
+            self.marks = marks
+            self.refresh()
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        """Old data."""
+        if dimmed != self._dimmed:
+            self._dimmed = dimmed
+            self.refresh()
+
+    # -- the cursor --------------------------------------------------------------------------------------------------
+
+    @property
+    def cursor(self) -> int:
+        return self._cursor
+
+    @property
+    def cursor_key(self) -> Hashable | None:
+        return self._rows[self._cursor].key if self._rows else None
+
+    @property
+    def row_count(self) -> int:
+        return len(self._rows)
+
+    def go_to(self, key: Hashable) -> None:
+        self._move_to(self._position(key))
+
+    def action_move(self, step: int) -> None:
+        self._move_to(self._cursor + step)
+
+    def action_page(self, direction: int) -> None:
+        self._move_to(self._cursor + direction * max(1, self._visible - 1))
+
+    def action_edge(self, side: int) -> None:
+        self._move_to(0 if side < 0 else len(self._rows) - 1)
+
+    @property
+    def _visible(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _position(self, key: Hashable | None) -> int:
+        found = next((i for i, row in enumerate(self._rows) if row.key == key), None) if key is not None else None
+        return max(0, min(self._cursor if found is None else found, len(self._rows) - 1))
+
+    def _move_to(self, position: int) -> None:
+        position = max(0, min(position, len(self._rows) - 1))
+        if position == self._cursor:
+            return
+        for line in (self._cursor, position):
+            self._refresh_row(line)
+        self._cursor = position
+        self._show_cursor()
+        self.post_message(CursorMoved(self.pane, self.cursor_key))
+
+    def _show_cursor(self) -> None:
+        top = round(self.scroll_offset.y)
+        wanted = min(top, self._cursor)
+        wanted = max(wanted, self._cursor - self._visible + 1)
+        wanted = max(0, min(wanted, len(self._rows) - self._visible))
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
+            self.refresh()
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        self._wanted = needs(self._columns, self._rows, {})
+        self.virtual_size = Size(self.size.width, len(self._rows) + 1)
+        self._place_columns()
+        self._show_cursor()
+        self.refresh()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def _place_columns(self) -> bool:
+        """Did the columns change?"""
+        width = self.size.width - MARGIN
+        places = layout(self._columns, width, self._wanted)
+        changed = places != self._layout or width != self._layout_width
+        self._layout, self._layout_width = places, width
+        return changed
+
+    def _refresh_changed(self, before: Sequence[Row]) -> None:
+        top = round(self.scroll_offset.y)
+        for i in range(top, min(top + self._visible, len(self._rows))):
+            if self._rows[i] != before[i]:
+                self._refresh_row(i)
+
+    def _refresh_row(self, i: int) -> None:
+        self.refresh_line(i + 1)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            words = "bold reverse" if self.has_focus else "bold underline"
+            return strip_of(self._title(width), self.rich_style, width, words, self._dimmed)
+        i = y - 1 + round(self.scroll_offset.y)
+        if i >= len(self._rows):
+            return strip_of([(" " * width, "")], self.rich_style, width)
+        runs = draw(self._rows[i], self._columns, self._layout, width - MARGIN, self._glyphs)
+        chosen = i == self._cursor
+        words = "reverse" if chosen and self.has_focus else ""
+        return strip_of([(self._sign(i), "bold"), *runs], self.rich_style, width, words, self._dimmed)
+
+    def _sign(self, i: int) -> str:
+        if self._rows[i].key in self.marks:
+            return self._glyphs.mark
+        return self._glyphs.cursor if i == self._cursor else " "
+
+    def _title(self, width: int) -> list[Run]:
+        cells = tuple(self._titles.get(column.id, column.title) for column in self._columns)
+        seen = self._seen()
+        noted = with_note(cells, seen, self._columns, self._layout) if seen else cells
+        row = Row(None, noted or cells)
+        runs: list[Run] = [(" ", ""), *draw(row, self._columns, self._layout, width - MARGIN, self._glyphs)]
+        return runs if noted is not None else [*crop(runs, max(0, width - len(seen) - 1)), (f" {seen}", "")]
+
+    def _seen(self) -> str:
+        """Which rows are on the screen, where not all are."""
+        if len(self._rows) <= self._visible and not self._total:
+            return ""
+        top = round(self.scroll_offset.y)
+        last = min(len(self._rows), top + self._visible)
+        return f"{top + 1}-{last}/{self._total or len(self._rows)}"

@@ -1,0 +1,56 @@
+"""Lines of cells: header, banners, status, hints."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from wmtui.cells import Cell, Run, choose_parts, crop, draw_free, wrap
+from wmtui.glyphs import Glyphs
+from wmtui.headline import Part
+from wmtui.widgets.drawing import strip_of
+
+
+class TextLines(Widget):
+    """As many lines as it is given; without any it takes no room."""
+
+    def __init__(self, glyphs: Glyphs, id: str, most: int = 1) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._most = most
+        self._lines: list[list[Run]] = []
+
+    def set_lines(self, lines: Sequence[Sequence[Cell]]) -> None:
+        """Each line begins a cell from the left; what is too long is cut, a sentence wrapped where there are lines."""
+        width = max(0, self._width() - 1)
+        if self._most > 1:
+            lines = [part for line in lines for part in wrap(line, width)]
+        self._set([[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[: self._most]])
+
+    def set_parts(self, left: Sequence[Part], right: Sequence[Part]) -> None:
+        """One line whose least important parts make way for the others."""
+        width = self._width() - 2
+        at_right = choose_parts(right, width)
+        taken = sum(cell_len(cell.text) + 2 for cell in at_right)
+        at_left = choose_parts(left, width - taken)
+        begin = draw_free(at_left, max(0, width - taken), self._glyphs)
+        end = draw_free(at_right, max(0, taken - 2), self._glyphs)
+        self._set([crop([(" ", ""), *begin, ("  ", ""), *end, (" ", "")], self._width())])
+
+    def _width(self) -> int:
+        return self.size.width or self.app.size.width
+
+    def _set(self, lines: list[list[Run]]) -> None:
+        if lines == self._lines:
+            return
+        if len(lines) != len(self._lines) and self._most > 1:
+            self.styles.height = len(lines)
+            self.set_class(bool(lines), "-filled")
+        self._lines = lines
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        runs = self._lines[y] if y < len(self._lines) else []
+        strip = strip_of(runs, self.rich_style, sum(cell_len(text) for text, _ in runs))
+        return strip.adjust_cell_length(self.size.width, self.rich_style)
