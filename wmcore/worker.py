@@ -197,7 +197,9 @@ def failure_of(error: BaseException) -> Failure:
     """An exception as it is kept: "KeyError: 'user_id'" and its traceback."""
     told = traceback.TracebackException.from_exception(error)
     told.stack = _without_ours(told.stack)
-    return Failure("".join(told.format_exception_only()).strip().splitlines()[-1], "".join(told.format()))
+    said = str(error)
+    name = type(error).__qualname__
+    return Failure(f"{name}: {said}" if said else name, "".join(told.format()))
 
 
 def _where() -> str:
