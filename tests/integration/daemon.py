@@ -54,8 +54,10 @@ class Daemon:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Links to test daemons stay out of the machine's own folder."""
-        return {**os.environ, "RUNTIME_DIRECTORY": str(self.folder)}
+        """Links to test daemons stay out of the machine's own folder; what this process or its other tests have set
+        for themselves is no daemon's business."""
+        ours = {key: value for key, value in os.environ.items() if key not in ("TZ", "WMCORE_CONF", "DISABLE_WORKER")}
+        return {**ours, "RUNTIME_DIRECTORY": str(self.folder)}
 
     def init_db(self) -> "Daemon":
         done = self.wmcore("--init-db", "-f", str(self.conf))
