@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,14 @@ from wmcore import paths, process
 from wmcore.config.records import Config
 from wmcore.errors import AlreadyRunning, ConfigError, WmError
 from wmcore.logs import Formatter, LogFile, redirect_output
+from wmcore.manager import formerlife
 from wmcore.manager.core import Manager, Outputs
 from wmcore.manager.loaderlink import make_setup
 from wmcore.scoreboard import CAPACITY, Scoreboard
 from wmcore.server import Server, listen
+
+SPARE_DESCRIPTORS = 200
+"""Beside one for each child: clients, databases, logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,28 @@ def run(config: Config, options: RunOptions) -> int:
     total = sum(pool.concurrency for pool in config.pools)
     if total > CAPACITY:
         raise ConfigError(f"{total} children are more than the {CAPACITY} that one daemon can have; lower concurrency")
+    _raise_descriptor_limit(total)
     _make_state_dir(config)
-    if options.foreground:
-        return _live(config, options, None)
-    return _detach(config, options)
+    if not options.foreground:
+        return _detach(config, options)
+    code = _live(config, options, Herald(None))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a thread that waits for a silent database must not hold us
+
+
+def _raise_descriptor_limit(children: int) -> None:
+    """Each child costs the manager a pipe, and the usual soft limit is for programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = children + SPARE_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ConfigError(
+            f"{children} children need {needed} open files, the limit is {hard}; lower concurrency, or raise ulimit -n"
+        )
+    enough = max(soft, CAPACITY + SPARE_DESCRIPTORS)
+    if soft < enough:
+        limit = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _make_state_dir(config: Config) -> None:
@@ -88,20 +111,20 @@ def _detach(config: Config, options: RunOptions) -> int:
 def _be_daemon(config: Config, options: RunOptions, writer: int) -> None:
     """In the daemon; does not return."""
     code = 1
+    herald = Herald(writer)
     try:
         _close_inherited(writer)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
         redirect_output(config.errorlogfile)
-        code = _live(config, options, writer)
+        code = _live(config, options, herald)
     except WmError as error:
-        _say(writer, error.exit_code, str(error))
+        herald.tell(error.exit_code, str(error))
         code = error.exit_code
-    except OSError as error:
-        _say(writer, 1, str(error))
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
+        herald.tell(1, f"{type(error).__name__}: {error}; {config.errorlogfile} says more")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -114,6 +137,19 @@ def _close_inherited(keep: int) -> None:
         if fd > 2 and fd != keep:
             with contextlib.suppress(OSError):  # the listing's own
                 os.close(fd)
+
+
+class Herald:
+    """Tells whoever waits for the start how it went: once."""
+
+    def __init__(self, writer: int | None) -> None:
+        self._writer = writer
+        self.told = False
+
+    def tell(self, code: int, text: str = "") -> None:
+        if not self.told:
+            self.told = True
+            _say(self._writer, code, text)
 
 
 def _say(writer: int | None, code: int, text: str = "") -> None:
@@ -148,26 +184,25 @@ def _lock(path: Path, what: str, pid_inside: bool) -> int:
     return fd
 
 
-def _live(config: Config, options: RunOptions, ready_fd: int | None) -> int:
+def _live(config: Config, options: RunOptions, herald: Herald) -> int:
     """Take the locks, run the manager, clean up."""
     os.umask(os.umask(0) | 0o022)
     if not options.foreground:
         _lock(config.pidfile, "pidfile", pid_inside=True)
     _lock(config.state_dir / "lock", "state_dir", pid_inside=True)
     try:
-        return asyncio.run(_serve(config, options, ready_fd))
+        return asyncio.run(_serve(config, options, herald))
     finally:
         if not options.foreground:
             config.pidfile.unlink(missing_ok=True)
 
 
-async def _serve(config: Config, options: RunOptions, ready_fd: int | None) -> int:
+async def _serve(config: Config, options: RunOptions, herald: Herald) -> int:
     process.become_subreaper()
     setproctitle(f"wmcore: manager {config.path}")
     sock = listen(config.socket)
-    board_path = config.state_dir / "scoreboard"
-    former = Scoreboard.open(board_path)
-    board = Scoreboard.create(board_path, len(config.classes))
+    former = formerlife.FormerLife(formerlife.put_aside(config.state_dir))
+    board = Scoreboard.create(config.state_dir / formerlife.NAME, len(config.classes))
     board.identify(os.getpid(), process.start_time(os.getpid()), process.boot_id())
     manager = Manager(
         config,
@@ -177,7 +212,7 @@ async def _serve(config: Config, options: RunOptions, ready_fd: int | None) -> i
         lambda generation: make_setup(
             config, generation, debug=options.debug, foreground=options.foreground, write_logs=options.write_logs
         ),
-        lambda reason: _say(ready_fd, 2 if reason else 0, reason or ""),
+        lambda reason: herald.tell(2 if reason else 0, reason or ""),
     )
     server = Server(manager, sock)
     await server.start()

@@ -312,6 +312,15 @@ class ChildSlot:
         words[W_CLASS] = class_index + 1
         words[W_STATE] = ChildState.BUSY
 
+    def stop_clock(self) -> None:
+        """The job has ended: its time limit no longer counts, however long the writing takes."""
+        self._words[W_DEADLINE] = 0
+
+    def settled(self) -> None:
+        """Everything is acknowledged: there are no books to close."""
+        self._words[W_NOTED_CLASS] = 0
+        self.claimed(0, 0)
+
     def done(self, failed: bool) -> None:
         words = self._words
         words[W_DEADLINE] = 0

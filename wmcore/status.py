@@ -63,7 +63,7 @@ def _pool(manager: "Manager", pool: "Pool") -> messages.Pool:
         wanted=pool.wanted,
         running=len(states),
         busy=sum(view.state is ChildState.BUSY for view in states),
-        state=pool.state(manager.state.stopping, time.monotonic()),
+        state=pool.state(manager.state.stopping),
         workers=[manager.state.names[index] for index in pool.config.classes] if manager.state.names else [],
         generation=manager.state.generation,
         error=pool.error,

@@ -107,6 +107,10 @@ class ChildQueue(Protocol):
     def replace(self, job: Claimed, jobs: Sequence[NewJob]) -> Outcome:
         """Complete the job and insert its successors in one transaction: REPLACED or LATE."""
 
+    @property
+    def settled(self) -> bool:
+        """Nothing is held, nothing unacknowledged, no COMMIT in doubt: whoever leaves now leaves no books open."""
+
     def close(self) -> None:
         """Close the connections. What is unacknowledged stays for whoever closes the books."""
 

@@ -88,12 +88,17 @@ class Child:
         self._title("finishing")
         if self._ended:
             self._insist(lambda: self._turn(()))
+        if self._queue.settled:
+            self._slot.settled()
 
     def _leaving(self) -> bool:
+        self._look_for_orders()
+        return self._wakeup.finishing or self._slot.jobs_done >= self._slot.works_per_child
+
+    def _look_for_orders(self) -> None:
         self._wakeup.look()
         if self._slot.told_to_finish(self._pid):
             self._wakeup.finishing = True
-        return self._wakeup.finishing or self._slot.jobs_done >= self._slot.works_per_child
 
     def _open_classes(self) -> list[int]:
         return [index for index in self._rotation if not self._slot.board.paused(index)]
@@ -158,6 +163,7 @@ class Child:
                 if give_up is not None and time.monotonic() > give_up:
                     raise
                 self._note_trouble(error)
+                self._look_for_orders()
                 if self._wakeup.finishing:
                     time.sleep(0.2)
                 else:
@@ -179,6 +185,7 @@ class Child:
         except KeyboardInterrupt:
             self._give_back(claimed)
             return
+        self._slot.stop_clock()
         process = (time.monotonic_ns() - start_ns) / 1e6
         self._slot.note_figures(process, delay, lateness)
         end = JobEnd(runner.name, Outcome.COMPLETED, claimed.id, process, delay, lateness)

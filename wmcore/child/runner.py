@@ -1,5 +1,6 @@
 """Runs one job and says how it ended. The only place where user code is called."""
 
+import os
 import signal
 import sys
 import time
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from wmcore.backends.base import Claimed
-from wmcore.errors import SoftTimeout
+from wmcore.errors import QueueDown, SoftTimeout
 from wmcore.loading import Limits, LoadedClass
 from wmcore.model import Failure, RetryPolicy
 from wmcore.worker import Completed, Failed, Job, Verdict, Worker, failure_of
@@ -32,9 +33,11 @@ class Runner:
 
     def policy(self, job: Job) -> RetryPolicy:
         """What the class says about a failure of this job. User code may stand behind it: where that fails, the job is
-        not tried again, and the reason is on standard error."""
+        not tried again, and the reason is on standard error. Raises QueueDown."""
         try:
             return self.limits.policy(job)
+        except QueueDown:  # asked for the failures so far: not the class's mistake
+            raise
         except Exception as error:
             print(f"{self.name}: max_retries or retry_delay failed: {failure_of(error).message}", file=sys.stderr)
             return NO_POLICY
@@ -42,6 +45,7 @@ class Runner:
     def run(self, claimed: Claimed, failures: Callable[[], int]) -> tuple[Job, Verdict]:
         """Call `work`. KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
         job = Job(claimed, failures)
+        pid = os.getpid()
         try:
             with _soft_limit(None if self._patient else self.limits.soft_timeout(), self.name):
                 result = self._worker.work(job)
@@ -50,6 +54,8 @@ class Runner:
             raise
         except BaseException as error:  # SystemExit too: a job must not end its child
             job.raised(error)
+        if os.getpid() != pid:  # a process that the job forked came back here: the job is its parent's to end
+            os._exit(1)
         if self._patient:  # pdb leaves a handler behind that would open its prompt again, between two jobs
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return job, job.verdict or Completed()

@@ -6,38 +6,43 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wmcore import process as processes
 from wmcore.backends.base import Book, Closed
 from wmcore.errors import QueueDown
 from wmcore.logs import JobEnd
 from wmcore.manager import books
 from wmcore.manager.books import Shelf
+from wmcore.manager.formerlife import FormerLife
 from wmcore.model import Outcome
-from wmcore.scoreboard import Scoreboard, SlotView
+from wmcore.scoreboard import SlotView
 
 if TYPE_CHECKING:
     from wmcore.manager.core import Manager
 
 LAST_TRY_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+AGAIN_MOST_SECONDS = 30.0
+"""Pauses between two tries at a book that a database did not take."""
 
 
 class Bookkeeper:
     """Owns the shelf of open books."""
 
-    def __init__(self, manager: "Manager", former: Scoreboard | None) -> None:
+    def __init__(self, manager: "Manager", former: FormerLife) -> None:
         self._manager = manager
         self._former = former
-        self._shelf = Shelf(manager.config.state_dir / "books.json")
+        self._shelf = Shelf(manager.config.state_dir / "books.json", lambda trouble: manager.note(trouble, "error"))
         self._shelf.load()
         self._figures: dict[str, tuple[float, float, float]] = {}  # owner -> run time, delay, lateness of its last job
         self._running: dict[str, float] = {}  # owner -> how long its job had run, ms
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._survivors: list[SlotView] = books.survivors(former) if former else []
-        for book in books.of_former_life(former) if former else []:
+        self._again_at = 0.0  # monotonic
+        self._pause = AGAIN_SECONDS
+        for book in former.dead():
             self._shelf.put(book)
-        if self._survivors:
-            manager.note(f"{len(self._survivors)} children of the former life still finish their jobs")
+        former.shelved()
+        if former.survivors:
+            manager.note(f"{len(former.survivors)} children of a former life still finish their jobs")
 
     # -- this life -----------------------------------------------------------------------------------------------------
 
@@ -64,9 +69,16 @@ class Bookkeeper:
         async with self._lock:
             for book in todo:
                 if book in self._shelf.books:
-                    await self._close_one(book)
+                    await self._try_one(book)
             if strays_of is not None:
                 await self._release_strays(strays_of)
+
+    async def _try_one(self, book: Book) -> None:
+        """The door: a book that cannot be closed must not keep the others open."""
+        try:
+            await self._close_one(book)
+        except Exception as error:
+            self._manager.note(f"the books of slot {book.slot} stay open: {type(error).__name__}: {error}", "error")
 
     async def _close_one(self, book: Book) -> None:
         queue = self._manager.queue
@@ -78,7 +90,7 @@ class Bookkeeper:
 
     async def _release_strays(self, database: int) -> None:
         queue = self._manager.queue
-        known = {book.owner for book in self._shelf.books} | {view.owner for view in self._survivors}
+        known = {book.owner for book in self._shelf.books} | {view.owner for view in self._former.survivors}
         board = self._manager.board
         known |= {board.view(child.slot).owner for child in self._manager.state.children.values()}
         try:
@@ -95,18 +107,22 @@ class Bookkeeper:
         process, delay, lateness = self._figures.pop(book.owner, (0.0, 0.0, 0.0))
         now = time.time()
         for class_index, job in closed.completed:  # its child counted it when it finished
-            end = JobEnd(manager.state.names[class_index], Outcome.COMPLETED, job, process, delay, lateness)
+            end = JobEnd(self._name(class_index), Outcome.COMPLETED, job, process, delay, lateness)
             manager.line(manager.outputs.formatter.job(end, now))
         ran = self._running.pop(book.owner, 0.0)
         for class_index, job, outcome in closed.attempts:
-            manager.figures.add(class_index, "failed" if outcome is Outcome.FAILED else "retried")
-            end = JobEnd(manager.state.names[class_index], outcome, job, ran, 0.0, 0.0)
+            if class_index >= 0:
+                manager.figures.add(class_index, "failed" if outcome is Outcome.FAILED else "retried")
+            end = JobEnd(self._name(class_index), outcome, job, ran, 0.0, 0.0)
             manager.line(manager.outputs.formatter.job(end, now))
             manager.note(f"job {job}: {book.failure.message}", "error")
             manager.queue.failed_changed()
         for job in closed.released:
             manager.debug(f"job {job} given back")
         manager.queue.look_again()
+
+    def _name(self, class_index: int) -> str:
+        return self._manager.state.names[class_index] if class_index >= 0 else "(class-no-longer-configured)"
 
     async def last_try(self) -> None:
         """At the end: what a database does not take now stands on the shelf for the next life."""
@@ -115,22 +131,22 @@ class Bookkeeper:
         if self._shelf.books:
             self._manager.note(f"{len(self._shelf.books)} books of dead children stay open until the next start")
 
-    # -- the former life -----------------------------------------------------------------------------------------------
+    # -- former lives --------------------------------------------------------------------------------------------------
 
     def former_slots(self) -> set[int]:
-        """Slots whose claim rows are still in use by children of the former life."""
-        return {view.slot for view in self._survivors}
+        """Slots whose claim rows are still in use by children of a former life."""
+        return {view.slot for view in self._former.survivors}
 
-    def follow_former_life(self) -> None:
-        """Children that outlived their manager leave when their job is done; then their books are closed too."""
-        if not self._survivors or self._former is None:
-            return
-        gone = [view for view in self._survivors if not processes.is_life(view.pid, view.start)]
-        for view in gone:
-            self._survivors.remove(view)
-            last = self._former.view(view.slot)
-            if last.owner == view.owner and not books.is_settled(last, 0):
-                cause = "it died after its manager"
-                book = books.make_book(last, self._former.policy(view.slot), cause, counts=True)
-                self._shelf.put(book)
-                self._go(self._close([book]))
+    def tick(self, now: float) -> None:
+        """Children that outlived their manager have left; books that a database did not take are tried again."""
+        left = self._former.follow()
+        for book in left:
+            self._shelf.put(book)
+        if left:
+            self._go(self._close(left))
+        elif self._shelf.books and now >= self._again_at and not self._lock.locked():
+            self._again_at = now + self._pause
+            self._pause = min(AGAIN_MOST_SECONDS, self._pause * 2)
+            self._go(self._close(list(self._shelf.books)))
+        elif not self._shelf.books:
+            self._pause = AGAIN_SECONDS

@@ -3,20 +3,23 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wmcore import process
 from wmcore.backends.base import Book, Place
-from wmcore.model import ChildState, Failure, RetryPolicy
-from wmcore.scoreboard import Scoreboard, SlotView
+from wmcore.model import Failure, RetryPolicy
+from wmcore.scoreboard import SlotView
 
 
-def cause_of(status: int, killed: str | None) -> str:
-    """A death in words. `status`: as wait4 gives it; `killed`: our own reason, where we did it."""
+def cause_of(status: int | None, killed: str | None) -> str:
+    """A death in words. `status`: as wait4 gives it, None where nobody saw it; `killed`: our own reason, where we did
+    it."""
     if killed:
         return killed
+    if status is None:
+        return "nobody saw how"
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:
@@ -40,16 +43,17 @@ def make_book(view: SlotView, policy: tuple[int, int, int], cause: str, *, count
 
 
 def is_settled(view: SlotView, exit_code: int) -> bool:
-    """A child that left by itself and never claimed anything has no open books. Every other is looked after: its last
-    COMMIT may have happened without its knowing."""
+    """A child that left by itself with everything acknowledged has taken its position back. Every other is looked
+    after: its last COMMIT may have happened without its knowing."""
     return exit_code == 0 and view.place.seq == 0 and view.place.noted_class < 0
 
 
 class Shelf:
     """Open books in a file of the state directory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_trouble: Callable[[str], None]) -> None:
         self._path = path
+        self._on_trouble = on_trouble
         self.books: list[Book] = []
 
     def load(self) -> None:
@@ -70,8 +74,11 @@ class Shelf:
 
     def _save(self) -> None:
         temporary = self._path.with_name(self._path.name + ".new")
-        temporary.write_text(json.dumps([asdict(book) for book in self.books]))
-        temporary.rename(self._path)
+        try:
+            temporary.write_text(json.dumps([asdict(book) for book in self.books]))
+            temporary.rename(self._path)
+        except OSError as error:  # they are in memory too, and the claim rows tell the most of it
+            self._on_trouble(f"{self._path}: {error.strerror}; open books would not outlive this process")
 
 
 def _from_json(entry: dict[str, Any]) -> Book:
@@ -81,24 +88,3 @@ def _from_json(entry: dict[str, Any]) -> Book:
     plain["policy"] = RetryPolicy(**plain["policy"])
     plain["open_databases"] = tuple(plain["open_databases"])
     return Book(**plain)
-
-
-def of_former_life(board: Scoreboard) -> list[Book]:
-    """The books that the last life's scoreboard shows open; those of its children that are still at work are theirs."""
-    same_boot = board.boot_id == process.boot_id()
-    books = []
-    for slot in range(board.slots):
-        view = board.view(slot)
-        if view.state is ChildState.DEAD or not view.owner or (same_boot and process.is_life(view.pid, view.start)):
-            continue
-        cause = "the whole daemon was killed" if same_boot else "the machine went down"
-        books.append(make_book(view, board.policy(slot), cause, counts=True))
-    return books
-
-
-def survivors(board: Scoreboard) -> list[SlotView]:
-    """Children of the last life that are still at work (they finish their job and leave)."""
-    if board.boot_id != process.boot_id():
-        return []
-    views = [board.view(slot) for slot in range(board.slots)]
-    return [view for view in views if process.is_life(view.pid, view.start)]

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wmcore import link, plan, process
@@ -36,11 +37,15 @@ class Children:
         """Order a child; the loader reports it."""
         if slot >= self._board.slots:
             return
-        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:  # out of descriptors
+            self._manager.state.pools[pool].struck(f"no more children: {error.strerror}", time.monotonic())
+            return
         self._board.order_finish(slot, 0)
         self._board.order_works(slot, self._manager.config.pools[pool].works_per_child)
         if self._manager.loaders.send(link.Fork(slot, pool), (reader,)):
-            self._by_slot[slot] = Child(slot, pool, writer)
+            self._by_slot[slot] = Child(slot, pool, writer, generation=self._manager.state.generation)
             self.slots_used = max(self.slots_used, slot + 1)
         else:
             os.close(writer)
@@ -48,7 +53,8 @@ class Children:
 
     def forked(self, slot: int, pid: int, start: int) -> None:
         child = self._by_slot[slot]
-        child.pid, child.start, child.started_at = pid, start, time.time()
+        child.pid, child.start = pid, start
+        child.started_at, child.forked_at = time.time(), time.monotonic()
         if child.leaving:  # told to while it was being forked
             self._board.order_finish(slot, pid)
             child.wake()
@@ -75,6 +81,8 @@ class Children:
         """The order to leave stands in the slot and a byte woke the child; one that is in no job and still there gets
         TERM, and in the end KILL."""
         for child in self._by_slot.values():
+            if child.killed:
+                self._signal(child, signal.SIGKILL, group=True)  # again: the loader may have died before it read that
             if not child.leaving or not child.pid or child.killed:
                 continue
             view = self.view(child)
@@ -90,8 +98,14 @@ class Children:
         child.killed, child.gives_back = reason, gives_back
         self._signal(child, signal.SIGKILL, group=True)
 
+    def time_out(self, child: Child, timeout_ms: int) -> None:
+        """Its job has run longer than its class allows: that is a failed attempt."""
+        child.timed_out = True
+        self.kill(child, f"timeout after {timeout_ms / 1000:g} s", gives_back=False)
+
     def _signal(self, child: Child, number: int, *, group: bool = False) -> None:
-        if self._manager.loaders.send(link.Signal(child.slot, child.pid, number, group)):
+        order = link.Signal(child.slot, child.pid, number, group)
+        if child.generation == self._manager.state.generation and self._manager.loaders.send(order):
             return
         if process.is_life(child.pid, child.start):  # its loader is gone: we reap it, so it is still itself
             try:
@@ -99,15 +113,22 @@ class Children:
             except ProcessLookupError:
                 pass
 
-    def gone(self, slot: int, pid: int, status: int) -> None:
-        """It was reaped: say so, and have its books closed."""
+    def note_vanished(self) -> None:
+        """Children of a loader that died in the moment between reaping them and telling us."""
+        for slot, child in list(self._by_slot.items()):
+            orphan = child.pid and child.generation != self._manager.state.generation
+            if orphan and not process.is_life(child.pid, child.start):
+                self.gone(slot, child.pid, None)
+
+    def gone(self, slot: int, pid: int, status: int | None) -> None:
+        """It was reaped: say so, and have its books closed. `status`: None where nobody saw it."""
         child = self._by_slot.get(slot)
         if child is None or child.pid != pid:
             return
         del self._by_slot[slot]
         child.close()
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        code = 128 + number if number else os.waitstatus_to_exitcode(status)
+        number = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
+        code = 255 if status is None else 128 + number if number else os.waitstatus_to_exitcode(status)
         self._manager.line(self._manager.outputs.formatter.exited(slot, pid, code, number, time.time()))
         cause = cause_of(status, child.killed)
         view = self._board.view(slot)
@@ -116,7 +137,9 @@ class Children:
             reason = f"children die before their first turn: {cause}; the errorlogfile says more"
             self._manager.state.pools[child.pool].struck(reason, time.monotonic())
         if began:
-            self._manager.bookkeeper.child_gone(view, code, cause, counts=not child.gives_back)
+            # The kill for a timeout may have hit the job behind the one it was meant for: that one is given back.
+            unjust = child.timed_out and not 0 < view.deadline_ns <= time.monotonic_ns()
+            self._manager.bookkeeper.child_gone(view, code, cause, counts=not (child.gives_back or unjust))
             self._board.mark_dead(slot)
 
     def reaped(self, pid: int, status: int) -> None:
@@ -151,9 +174,14 @@ class Children:
         wanted = {index for pool in pools for index in self._manager.config.pools[pool].classes}
         return sorted(wanted - self._manager.paused)
 
-    def wake(self, count: int) -> None:
-        for child in self.idle()[:count]:
-            child.wake()
+    def wake(self, ready: Mapping[int, int]) -> None:
+        """As many idle children as there is work, each of a pool that has the class (class index -> jobs)."""
+        idle = self.idle()
+        for class_index, jobs in ready.items():
+            able = [child for child in idle if class_index in self._manager.config.pools[child.pool].classes]
+            for child in able[:jobs]:
+                child.wake()
+                idle.remove(child)
 
     def wake_all(self) -> None:
         for child in self._by_slot.values():
@@ -163,6 +191,7 @@ class Children:
         """A pool whose children work again has no error."""
         for pool in self._manager.state.pools:
             if pool.strikes:
-                views = [self.view(child) for child in self._manager.state.of_pool(pool.index)]
+                younger = [c for c in self._manager.state.of_pool(pool.index) if c.forked_at > pool.struck_at]
+                views = [self.view(child) for child in younger]
                 if any(view is not None and view.state in (ChildState.IDLE, ChildState.BUSY) for view in views):
                     pool.proved()

@@ -13,6 +13,7 @@ from wmcore.logs import Formatter, LogFile, redirect_output
 from wmcore.manager.bookkeeper import Bookkeeper
 from wmcore.manager.children import Children
 from wmcore.manager.figures import Figures
+from wmcore.manager.formerlife import FormerLife
 from wmcore.manager.loaders import Loaders
 from wmcore.manager.queueside import QueueSide
 from wmcore.manager.state import Pool, State
@@ -39,7 +40,7 @@ class Manager:
     bookkeeper: Bookkeeper
 
     def __init__(
-        self, config: Config, board: Scoreboard, former: Scoreboard | None, outputs: Outputs,
+        self, config: Config, board: Scoreboard, former: FormerLife, outputs: Outputs,
         make_setup: Callable[[int], link.Setup], on_ready: Callable[[str | None], None],
     ) -> None:  # fmt: skip
         """`on_ready` is told once: None when the first loader is ready, else the reason why it is not."""
@@ -117,7 +118,8 @@ class Manager:
             self._rss_known = False
             self._reap()
             if self.state.ready:
-                self.bookkeeper.follow_former_life()
+                self.bookkeeper.tick(time.monotonic())
+            self.children.note_vanished()
             self.wake_up()
 
     def _reap(self) -> None:
@@ -154,8 +156,7 @@ class Manager:
             case plan.Finish(slot, _):
                 self.children.retire(self.state.children[slot])
             case plan.TimeOut(slot, _, timeout_ms):
-                reason = f"timeout after {timeout_ms / 1000:g} s"
-                self.children.kill(self.state.children[slot], reason, gives_back=False)
+                self.children.time_out(self.state.children[slot], timeout_ms)
 
     def _finish_stop(self, now: float) -> None:
         children = list(self.state.children.values())

@@ -44,7 +44,13 @@ class Loaders:
         manager = self._manager
         manager.state.generation += 1
         setup = self._make_setup(manager.state.generation)
-        self._current = LoaderProcess.start(manager.config, manager.board, self._event_fd, setup, os.environ)
+        try:
+            self._current = LoaderProcess.start(manager.config, manager.board, self._event_fd, setup, os.environ)
+        except OSError as error:
+            manager.note(f"no loader can be started: {error.strerror}", "error")
+            self._strikes += 1
+            self._not_before = time.monotonic() + plan.back_off(self._strikes)
+            return
         manager.debug(f"loader started with PID {self._current.pid}")
         asyncio.get_running_loop().add_reader(self._current, self.take_reports)
 

@@ -5,19 +5,22 @@ One asker per daemon and database, however many children are idle; it wakes as m
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from wmcore.backends.base import Due, FailedRow, Filter, ManagerQueue
+from wmcore.backends.base import FailedRow, Filter, ManagerQueue
 from wmcore.errors import QueueDown
 from wmcore.model import QueueFigures
 
 T = TypeVar("T")
 
 ASK_SECONDS = 0.12
+WATCH_SECONDS = 1.0
+ASK_LIMIT = 1000
 ASK_CERTAINLY_SECONDS = 5.0
 """A lease that runs out makes a job ready without any change in the database."""
 PROBE_SECONDS = 0.5
@@ -42,14 +45,18 @@ class Health:
     next_due: float | None = None  # monotonic
     asked_at: float = 0.0  # monotonic
     pending: bool = True  # the last answer named work, or nobody asked yet
+    stir: threading.Event = field(default_factory=threading.Event)  # look at once
     figures: dict[int, QueueFigures] = field(default_factory=dict)
 
 
 class QueueSide:
     """Owns the `ManagerQueue` and its threads."""
 
-    def __init__(self, queue: ManagerQueue, idle: Callable[[], list[int]], wake: Callable[[int], None]) -> None:
-        """`idle`: the classes that idle children could run (empty: nobody is idle); `wake`: wake so many children."""
+    def __init__(
+        self, queue: ManagerQueue, idle: Callable[[], list[int]], wake: Callable[[Mapping[int, int]], None]
+    ) -> None:
+        """`idle`: the classes that idle children could run (empty: nobody is idle); `wake`: wake children for so many
+        jobs of each class."""
         self.queue = queue
         self._idle = idle
         self._wake = wake
@@ -73,6 +80,7 @@ class QueueSide:
         return [asyncio.create_task(loop) for loop in loops]
 
     def close(self) -> None:
+        self.look_again()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -83,6 +91,7 @@ class QueueSide:
         """Something happened that the databases would not tell by themselves."""
         for health in self.health:
             health.pending = True
+            health.stir.set()
 
     def failed_changed(self) -> None:
         """The failed list is not what we last saw."""
@@ -114,35 +123,41 @@ class QueueSide:
                 if not health.ok:
                     health.notices = await self.thread(self.queue.probe, database)
                     self.up(database)
-                await self._ask_once(database, health)
+                classes = self._idle()
+                if classes:
+                    self._wake(await self.thread(self._watch, database, classes))
+                else:
+                    health.pending = True  # whoever comes back from work finds it; ask anew when somebody is idle
             except QueueDown as error:
                 self.down(database, error)
                 await asyncio.sleep(PROBE_SECONDS)
                 continue
             await asyncio.sleep(ASK_SECONDS)
 
-    async def _ask_once(self, database: int, health: Health) -> None:
-        classes = self._idle()
-        if not classes:
-            health.pending = True  # whoever comes back from work finds it by itself; ask anew when somebody is idle
-            return
+    def _watch(self, database: int, classes: list[int]) -> dict[int, int]:
+        """In a thread: ask again and again, until there is work (class index -> jobs), something stirs, or a second is
+        over. So an idle daemon's loop sleeps, and one thread wakes up for each question."""
+        health = self.health[database]
+        until = time.monotonic() + WATCH_SECONDS
+        while True:
+            ready = self._ask(database, classes, health)
+            if ready or health.stir.wait(ASK_SECONDS) or time.monotonic() > until:
+                health.stir.clear()
+                return ready
+
+    def _ask(self, database: int, classes: list[int], health: Health) -> dict[int, int]:
+        """Claimable jobs by class; none also where nothing can have changed since the last answer."""
         now = time.monotonic()
         falls_due = health.next_due is not None and now >= health.next_due
-        certainly = health.pending or falls_due or now - health.asked_at > ASK_CERTAINLY_SECONDS
-        due = await self.thread(self._ask, database, classes, certainly)
-        if due is None:
-            return
-        health.asked_at = now
-        ready = sum(due.ready.values())
-        health.pending = ready > 0
-        health.next_due = None if due.next_in is None else time.monotonic() + due.next_in
-        if ready:
-            self._wake(ready)
-
-    def _ask(self, database: int, classes: list[int], certainly: bool) -> Due | None:
-        """In a thread. None: nothing has changed since the last answer."""
+        stale = health.pending or falls_due or now - health.asked_at > ASK_CERTAINLY_SECONDS
         changed = self.queue.changed(database)  # always asked: it moves the mark
-        return self.queue.ask(database, classes, 1000) if changed or certainly else None
+        if not (changed or stale):
+            return {}
+        due = self.queue.ask(database, classes, ASK_LIMIT)
+        health.asked_at = now
+        health.next_due = None if due.next_in is None else now + due.next_in
+        health.pending = bool(due.ready)
+        return due.ready
 
     # -- what stands in it? --------------------------------------------------------------------------------------------
 

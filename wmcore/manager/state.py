@@ -19,17 +19,19 @@ class Pool:
     draining: bool = False
     strikes: int = 0  # children in a row that died before they did anything
     not_before: float = 0.0  # monotonic; back-off
+    struck_at: float = 0.0  # monotonic
     error: str | None = None
 
-    def state(self, stopping: bool, now: float) -> PoolState:
+    def state(self, stopping: bool) -> PoolState:
         if stopping:
             return PoolState.STOPPING
         if self.draining:
             return PoolState.DRAINING
-        return PoolState.BACKING_OFF if self.strikes and now < self.not_before else PoolState.RUNNING
+        return PoolState.BACKING_OFF if self.strikes else PoolState.RUNNING
 
     def struck(self, reason: str, now: float) -> None:
         self.strikes += 1
+        self.struck_at = now
         self.not_before = now + plan.back_off(self.strikes)
         self.error = reason
 
@@ -48,9 +50,12 @@ class Child:
     pid: int = 0  # 0: ordered, not yet forked
     start: int = 0
     started_at: float = 0.0  # Unix
+    forked_at: float = 0.0  # monotonic
     leaving: bool = False
     asked_at: float = 0.0  # monotonic, when it was told to leave, or last seen busy since
+    generation: int = 0  # of the loader that forked it
     killed: str | None = None  # why we killed it
+    timed_out: bool = False
     gives_back: bool = False  # its death is ours to answer for: no attempt is counted
 
     def wake(self) -> None:

@@ -72,3 +72,22 @@ class Stamp(Worker):
 
     def work(self, job):
         mark(f"{time.time():.6f}")
+
+
+class Forks(Worker):
+    """Forks a process that ends as a script would."""
+
+    def work(self, job):
+        pid = os.fork()
+        if pid == 0:
+            raise SystemExit(3)
+        os.waitpid(pid, 0)
+        mark("parent")
+
+
+class Hangs(Worker):
+    timeout = 2
+
+    def work(self, job):
+        mark("begin")
+        time.sleep(60)

@@ -365,6 +365,10 @@ class TheSchwartzChild:
         assert self._batch.jobs[self._batch.finished].id == job.id, "jobs of a batch run strictly in order"
         return self._batch
 
+    @property
+    def settled(self) -> bool:
+        return self._batch is None and not any(place.claim.in_doubt for place in self._places)
+
     def close(self) -> None:
         for place in self._places:
             place.db.close()

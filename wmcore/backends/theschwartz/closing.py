@@ -89,15 +89,18 @@ class Closer:
         found, place = Found(), book.place
         if place.noted_class < 0 or place.database != db.index:
             return found
+        # Not by the class's place in the configuration: that may have changed since.
         funcid_row = db.one(
-            f"SELECT funcid FROM {db.table('funcmap')} WHERE funcname = :name", {"name": self.names[place.noted_class]}
+            f"SELECT funcid FROM {db.table('job')} WHERE jobid = :jobid AND grabbed_until = :lease",
+            {"jobid": place.noted_number, "lease": place.noted_lease},
         )
         if funcid_row is None:
             return found
-        job = (place.noted_number, int(funcid_row[0]), place.noted_lease, place.noted_class)
+        funcid = int(funcid_row[0])
+        job = (place.noted_number, funcid, place.noted_lease, self._class_index(db, funcid))
         if place.finished:
             if outcomes.delete_finished(db, *job[:3], book.policy.keep_exit_status_seconds):
-                found.completed.append((place.noted_class, rows.job_id(db, place.noted_number)))
+                found.completed.append((job[3], rows.job_id(db, place.noted_number)))
         elif place.started:
             self._end_running(db, book, found, job)
         elif outcomes.release(db, *job[:3]):
@@ -113,7 +116,7 @@ class Closer:
             return
         row = outcomes.held(db, jobid, funcid, lease)
         if row is not None:
-            name = self.names[class_index] if class_index >= 0 else str(funcid)
+            name = rows.Funcids(db).names().get(funcid, f"funcid {funcid}")
             local = self.local() if db.bare else None
             outcome = outcomes.record_failure(db, local, row, name, book.failure, book.policy, Who(book.slot, book.pid))
             found.attempts.append((class_index, rows.job_id(db, jobid), outcome))

@@ -33,8 +33,12 @@ class _Connections(threading.local):
         self.marks: dict[int, int] = {}
 
 
+def local_path(state_dir: Path) -> Path:
+    return state_dir / "failed.db"
+
+
 def local_store(state_dir: Path) -> Database:
-    path = state_dir / "failed.db"
+    path = local_path(state_dir)
     return Database(DatabaseConfig(f"sqlite:///{path}", str(path)), 0, durable=True)
 
 
@@ -61,6 +65,7 @@ class TheSchwartzManager:
         self._names = list(names)
         self._daemon = daemon
         self._selection = Selection(prioritize=config.prioritize, floor=config.floor)
+        self._local_path = local_path(config.state_dir)
         self._here = _Connections(config)
         self._born = time.monotonic()
         self.databases = [entry.name for entry in config.databases]
@@ -185,7 +190,7 @@ class TheSchwartzManager:
         return [_job_row(db, rows.read(row), names) for row in found]
 
     def _stores(self) -> list[Store]:
-        """Of the databases that answer; the daemon's own too where one of them has no table for it."""
+        """Of the databases that answer; the daemon's own too where one of them has, or once had, no table for it."""
         stores, bare = [], False
         trouble: QueueDown | None = None
         for db in self._here.databases:
@@ -197,7 +202,7 @@ class TheSchwartzManager:
             if db.has("wm_failed"):
                 stores.append(Store(db, str(db.index)))
             bare = bare or db.bare
-        if bare:
+        if bare or self._local_path.exists():
             stores.append(Store(prepare_local(self._here.local), LOCAL))
         if not stores and trouble is not None:
             raise trouble
