@@ -1,7 +1,8 @@
 """What an idle daemon costs, and how soon it starts a job: `python -m tests.bench.pickup [JOBS]`.
 
-For each database: CPU of manager, loader and 4 children over 20 idle seconds without a viewer (share of one core), then the time from
-before the insert of a job to its start, one at a time into the idle daemon, p50 / p95 / max in milliseconds.
+For each database: CPU of manager, loader and 4 children over 20 idle seconds without a viewer (share of one core), then
+the time from before the insert of a job to its start, one at a time into the idle daemon, p50 / p95 / max in
+milliseconds.
 """
 
 import os
