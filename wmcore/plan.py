@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 BACK_OFF_FIRST = 0.25
 BACK_OFF_MOST = 60.0
+BACK_OFF_KILLED = 1.0
+"""The most for children that somebody else killed (an operator, the kernel short of memory): not their own mistake, so
+it will not last; and once a second does no harm."""
 TERM_PATIENCE = 5.0
 """Seconds after which a child that was told to finish, and is not in a job, is told again by SIGTERM."""
 

@@ -1,5 +1,6 @@
 """Bugs that a reviewer found, each by the name of what went wrong."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -135,3 +136,17 @@ def test_a_class_that_left_the_configuration_keeps_its_name(make_daemon: Callabl
     failed = until(lambda: daemon.status().failed.recent)[0]
     assert failed.class_name == "jobs.Sleeps"
     assert daemon.counts("jobs.Quick").failed == 0
+
+
+def test_children_that_somebody_else_kills_are_replaced_every_second(daemon: Daemon) -> None:
+    """On a database that takes its time to connect, a storm of kills made the back-off grow to a minute."""
+    daemon.start("-c", "2")
+    until(lambda: len(daemon.status().children) == 2)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for pid in daemon.processes():
+            with contextlib.suppress(OSError):  # gone by itself meanwhile
+                if "child" in title(pid):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+    until(lambda: len(daemon.status().children) == 2, 5)

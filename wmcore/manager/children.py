@@ -135,7 +135,8 @@ class Children:
         began = view.pid == pid
         if not child.leaving and (not began or view.state is ChildState.STARTING or code == OWN_FAILURE):
             reason = f"children die before their first turn: {cause}; the errorlogfile says more"
-            self._manager.state.pools[child.pool].struck(reason, time.monotonic())
+            most = plan.BACK_OFF_KILLED if number == signal.SIGKILL else plan.BACK_OFF_MOST
+            self._manager.state.pools[child.pool].struck(reason, time.monotonic(), most)
         if began:
             # The kill for a timeout may have hit the job behind the one it was meant for: that one is given back.
             unjust = child.timed_out and not 0 < view.deadline_ns <= time.monotonic_ns()

@@ -29,10 +29,10 @@ class Pool:
             return PoolState.DRAINING
         return PoolState.BACKING_OFF if self.strikes else PoolState.RUNNING
 
-    def struck(self, reason: str, now: float) -> None:
+    def struck(self, reason: str, now: float, most_seconds: float = plan.BACK_OFF_MOST) -> None:
         self.strikes += 1
         self.struck_at = now
-        self.not_before = now + plan.back_off(self.strikes)
+        self.not_before = now + min(most_seconds, plan.back_off(self.strikes))
         self.error = reason
 
     def proved(self) -> None:
