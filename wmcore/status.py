@@ -77,19 +77,18 @@ def children(manager: "Manager") -> list[messages.Child]:
 
 
 def _child(manager: "Manager", child: "Child") -> messages.Child:
-    view = manager.board.view(child.slot)
+    view = manager.children.view(child)
     pool = manager.state.pools[child.pool].config.name
-    if view.pid != child.pid:  # forked, and its slot not yet begun
+    if view is None:  # forked, and its slot not yet begun
         return messages.Child(
             slot=child.slot, pid=child.pid, pool=pool, state=ChildState.STARTING.word, started_at=child.started_at
         )
-    busy = view.state is ChildState.BUSY and view.class_index is not None
-    state = ChildState.FINISHING if child.leaving and not busy else view.state
+    busy = view.state is ChildState.BUSY
     return messages.Child(
         slot=child.slot,
         pid=child.pid,
         pool=pool,
-        state=ChildState.FINISHING.word if child.leaving else state.word,
+        state=(ChildState.FINISHING if child.leaving else view.state).word,
         class_name=manager.state.names[view.class_index] if busy and view.class_index is not None else None,
         job=view.job if busy else None,
         job_since=time.time() - (time.monotonic_ns() - view.since_ns) / 1e9 if busy else None,

@@ -11,7 +11,6 @@ class Glyphs:
     mark: str
     ellipsis: str
     at_most: str
-    rule: str
     paused: str
     bad: str
     states: Mapping[str, str]
@@ -22,7 +21,7 @@ class Glyphs:
 
 
 UNICODE = Glyphs(
-    ascii_only=False, cursor="▸", mark="*", ellipsis="…", at_most="≤", rule="─", paused="‖", bad="✗",
+    ascii_only=False, cursor="▸", mark="*", ellipsis="…", at_most="≤", paused="‖", bad="✗",
     states={
         "starting": "◌", "idle": "○", "busy": "●", "finishing": "▽", "dead": "✗",
         "running": "●", "draining": "▽", "drained": "▽", "stopping": "▽", "backing off": "✗",
@@ -31,7 +30,7 @@ UNICODE = Glyphs(
 )  # fmt: skip
 
 ASCII = Glyphs(
-    ascii_only=True, cursor=">", mark="*", ellipsis="~", at_most="<", rule="-", paused="=", bad="x",
+    ascii_only=True, cursor=">", mark="*", ellipsis="~", at_most="<", paused="=", bad="x",
     states={
         "starting": ".", "idle": "o", "busy": "#", "finishing": "v", "dead": "x",
         "running": "#", "draining": "v", "drained": "v", "stopping": "v", "backing off": "x",

@@ -10,7 +10,6 @@ from wmtui.pending import Pending
 from wmtui.printing import clean
 
 PoolKey = tuple[str, str]  # (pool, "") or (pool, class)
-ChildKey = tuple[int, int]  # (slot, pid)
 
 POOL_COLUMNS = (
     Column("name", Cell("CLASS"), 16, most=40, cut="left"),

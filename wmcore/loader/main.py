@@ -37,7 +37,6 @@ class Loader:
         self._link = to_manager
         self._children: dict[int, Living] = {}
         self._leaving = False
-        self._manager_gone = False
         # Children hold the read end: it closes when this process ends, however it ends.
         self._life_reader, self._life_writer = os.pipe2(os.O_CLOEXEC)
         self._signal_reader, self._signal_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -110,7 +109,6 @@ class Loader:
         """Carry out one order; False when the manager is gone."""
         packet = self._link.receive_order()
         if packet is None:
-            self._manager_gone = True
             self._leave()
             return False
         order, fds = packet
@@ -186,8 +184,8 @@ class Loader:
     def _report(self, message: Any) -> None:
         try:
             self._link.send(message)
-        except OSError:  # the manager is gone; its pipe's end says so too
-            self._manager_gone = True
+        except OSError:  # the manager is gone: the next order that we wait for says so
+            pass
 
 
 def _note(number: int, frame: FrameType | None) -> None:
