@@ -55,5 +55,18 @@ class NoDaemon(WmError):
     exit_code = 3
 
 
+class BadArgument(WmError):
+    """A job's argument looks like Perl's Storable and cannot be decoded; the job's `raw` has the bytes."""
+
+    def __init__(self, problem: str, at: int) -> None:
+        """`problem`: in words; `at`: how many bytes were read."""
+        super().__init__(
+            f"the job's argument begins like Perl's Storable but cannot be decoded: {problem}, at byte {at} "
+            "(job.raw has the bytes)"
+        )
+        self.problem = problem
+        self.at = at
+
+
 class SoftTimeout(Exception):
     """Raised inside `work` when the class's `soft_timeout` has passed."""
