@@ -4,27 +4,38 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from wmtui.verbs.base import Verb
 
-EXIT_CODES = "exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there"
+EXIT_CODES = "exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there (check has a plug-in's own: check --help)"
 
 
-def common_options() -> argparse.ArgumentParser:
+class CheckParser(argparse.ArgumentParser):
+    """argparse ends a mistake with 2, which is CRITICAL to a monitor, and says it on stderr, where none looks."""
+
+    def error(self, message: str) -> NoReturn:
+        from wmtui import printing
+        from wmtui.judging import State, failure, line
+
+        printing.out(line(failure(State.UNKNOWN, f"{message} (see wmtui check --help)")))
+        self.exit(State.UNKNOWN.exit_code)
+
+
+def common_options(kind: type[argparse.ArgumentParser] = argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Understood before and behind the verb."""
-    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    common = kind(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     common.add_argument("-t", "--target", metavar="TARGET", help="a socket or a conf.yml; without it: the daemon here")
     common.add_argument("--json", action="store_true", help="print the reply as JSON")
     return common
 
 
-def build_parser(verbs: Sequence["Verb"]) -> argparse.ArgumentParser:
+def build_parser(verbs: Sequence["Verb"], kind: type[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     from wmcore import __version__
 
     common = common_options()
-    parser = argparse.ArgumentParser(
+    parser = kind(
         prog="wmtui", description="Look at and steer a wmcore daemon.", epilog=EXIT_CODES, parents=[common],
         allow_abbrev=False,
     )  # fmt: skip
@@ -41,19 +52,32 @@ def build_parser(verbs: Sequence["Verb"]) -> argparse.ArgumentParser:
 
 def parse(argv: list[str], verbs: Sequence["Verb"]) -> argparse.Namespace:
     """The common options are taken out first: argparse would let one between two words end the list of words."""
+    kind = CheckParser if verb_of(argv) == "check" else argparse.ArgumentParser
     defaults = argparse.Namespace(target=None, json=False)
-    common, rest = common_options().parse_known_args(argv, defaults)
-    return build_parser(verbs).parse_args(rest, common)
+    common, rest = common_options(kind).parse_known_args(argv, defaults)
+    return build_parser(verbs, kind).parse_args(rest, common)
+
+
+def verb_of(argv: Sequence[str]) -> str | None:
+    """Known before anything is parsed, because it decides how a mistake is said."""
+    words = iter(argv)
+    for word in words:
+        if word in ("-t", "--target"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def all_verbs() -> "list[Verb]":
-    from wmtui.verbs import attach, failed, jobs, log, status, steer
+    from wmtui.verbs import attach, check, failed, jobs, log, status, steer
 
-    return [*attach.VERBS, *status.VERBS, *steer.VERBS, *failed.VERBS, *jobs.VERBS, *log.VERBS]
+    modules = (attach, status, steer, failed, jobs, log, check)
+    return [verb for module in modules for verb in module.VERBS]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit code; argparse leaves by SystemExit(2)."""
+    """The exit code; argparse leaves by SystemExit(2), of `check` 3."""
     from wmcore.errors import WmError
     from wmtui import printing
 

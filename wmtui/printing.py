@@ -38,6 +38,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "
     ]
 
 
+def shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def plural(number: int, word: str) -> str:
     """ "1 child", "2 children", "3 jobs"."""
     if number == 1:

@@ -5,15 +5,11 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from wmcore.protocol.client import Client
 from wmcore.protocol.messages import JobPage, ListJobs, QueuedJob
 from wmtui.formatting import stamp
-from wmtui.printing import clean, err, table
+from wmtui.printing import clean, err, shorten, table
 from wmtui.verbs.base import Verb, connect, present
 
 PAGE = 200  # rows asked for at once
 ARGUMENT_WIDTH = 60  # characters; --json has it whole
-
-
-def shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def show_jobs(jobs: list[QueuedJob]) -> list[str]:
