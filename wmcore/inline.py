@@ -16,7 +16,7 @@ def run_inline(funcname: str, raw: bytes) -> Any:
     """
     worker = load_class(funcname)()
     now = time.time()
-    job = Job(Claimed("inline", 0, funcname, raw, now, now, now), lambda: 0)
+    job = Job(Claimed("inline", 0, funcname, raw, now, now, now))
     result = worker.work(job)
     job.returned(result, worker.explicit)
     if isinstance(job.verdict, Failed):

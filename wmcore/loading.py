@@ -128,7 +128,9 @@ class Limits:
         if "retry_delay" in self._overrides or not callable(getattr(self._worker, "retry_delay")):  # noqa: B009
             delay = self._ask("retry_delay")
         elif retries:
-            delay = self._ask("retry_delay", job.failures + 1 if failures is None else failures)
+            upcoming = job.failures + 1 if failures is None else failures
+            if upcoming <= retries:  # as the reference: never asked for a delay that nobody waits
+                delay = self._ask("retry_delay", upcoming)
         return RetryPolicy(max(0, retries), max(0, int(delay or 0)), self.keep_exit_status_seconds())
 
     def keep_exit_status_seconds(self) -> int:

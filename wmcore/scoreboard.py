@@ -12,10 +12,11 @@ The manager reads everything without asking anybody: a wedged child is visible, 
 
 import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wmcore.backends.base import Place
+from wmcore.backends.base import MOST_COMPANIONS, Place
 from wmcore.model import ChildState
 
 MAGIC = 0x31_44_52_4F_42_4D_57  # "WMBORD1"
@@ -26,7 +27,7 @@ CAPACITY = 1024
 _HEADER_WORDS = 16
 H_MAGIC, H_VERSION, H_SLOTS, H_CLASSES, H_STRIDE, H_PID, H_START, H_LOG_GENERATION, H_BOOT = range(9)  # boot id: 8..11
 
-_CHILD_WORDS = 64
+_CHILD_WORDS = 64  # the last of them: W_COMPANIONS + MOST_COMPANIONS
 _MANAGER_WORDS = 8
 _COUNTS = 5
 """Counters per class: see `COUNTED`."""
@@ -60,6 +61,7 @@ _W_JOB = 24  # job id, up to 96 bytes
 _JOB_BYTES = 96
 _W_OWNER = 36  # this life's token, 32 bytes
 _OWNER_BYTES = 32
+W_COMPANIONS = 40  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
 _KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.
@@ -249,6 +251,7 @@ def _place(word: list[int]) -> Place:
         noted_number=word[W_NOTED_NUMBER] if noted else 0,
         noted_lease=word[W_NOTED_LEASE] if noted else 0,
         noted_class=word[W_NOTED_CLASS] - 1,
+        companions=tuple(word[W_COMPANIONS + 1 :][: word[W_COMPANIONS]]) if noted else (),
     )
 
 
@@ -284,8 +287,15 @@ class ChildSlot:
         words[W_NOTED_CLASS] = 0
         self._held = 0
         words[W_POSITION] = 0
+        words[W_COMPANIONS] = 0
         words[W_NOTED_DATABASE], words[W_NOTED_NUMBER], words[W_NOTED_LEASE] = database, number, lease
         words[W_NOTED_CLASS] = class_index + 1
+
+    def companions(self, numbers: Sequence[int]) -> None:
+        words = self._words
+        for place, number in enumerate(numbers[:MOST_COMPANIONS], W_COMPANIONS + 1):
+            words[place] = number
+        words[W_COMPANIONS] = min(len(numbers), MOST_COMPANIONS)
 
     def started(self, count: int) -> None:
         self._held = self._held & ~0xFFF000 | count << 12

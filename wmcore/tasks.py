@@ -101,7 +101,7 @@ def insert(config: Config, args: argparse.Namespace) -> int:
         "coalesce": args.coalesce,
     }
     argument, funcname = _argument(args.json), _queue_name(config, args.funcname)
-    with TheSchwartzClient(config.databases) as client:
+    with TheSchwartzClient(config.databases, serializer=config.serializer) as client:
         for start in range(0, args.count, PER_TRANSACTION):
             handles = client.insert_many(funcname, [argument] * min(PER_TRANSACTION, args.count - start), **options)
             if None in handles:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wmcore.backends.arguments import decode, encode
-from wmcore.backends.base import Claimed, NewJob
+from wmcore.backends.base import Claimed, JobQueue, NewJob
 from wmcore.model import Failure
 
 
@@ -71,33 +71,20 @@ class Replaced:
 Verdict = Completed | Failed | Declined | Replaced
 
 
-class Job:
-    """A job in the hands of `Worker.work`. The first outcome that is given counts, later ones are ignored; it is
-    written to the queue when `work` returns."""
+class JobFacts:
+    """What is known of a job, whoever looks at it."""
 
-    def __init__(self, claimed: Claimed, failures: Any = None) -> None:
+    def __init__(self, claimed: Claimed) -> None:
         self._claimed = claimed
-        self._failures = failures  # a function: asked only by those who want to know
         self._arg: Any = _UNREAD
-        self.verdict: Verdict | None = None
 
-    @classmethod
-    def new(
-        cls,
-        funcname: str,
-        arg: Any = None,
-        *,
-        run_after: float | None = None,
-        priority: int | None = None,
-        uniqkey: str | None = None,
-        coalesce: str | None = None,
-    ) -> NewJob:
-        """A job to hand to `replace_with`. `run_after`: Unix seconds."""
-        return NewJob(funcname, encode(arg), run_after, priority, uniqkey, coalesce)
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.funcname}>"
 
     @property
     def arg(self) -> Any:
-        """The argument, decoded; bytes as they are where they are not JSON."""
+        """The argument, decoded (JSON, or what Perl froze with Storable); else the bytes as they are. Raises
+        `wmcore.errors.BadArgument` where it is a broken Storable."""
         if self._arg is _UNREAD:
             self._arg = decode(self._claimed.raw)
         return self._arg
@@ -113,7 +100,8 @@ class Job:
 
     @property
     def handle(self) -> str:
-        return self._claimed.id
+        """As the client got it when it inserted the job."""
+        return self._claimed.handle
 
     @property
     def funcname(self) -> str:
@@ -141,12 +129,66 @@ class Job:
     def coalesce(self) -> str | None:
         return self._claimed.coalesce
 
+
+class Job(JobFacts):
+    """A job in the hands of `Worker.work`. The first outcome that is given counts, later ones are ignored; it is
+    written to the queue when `work` returns."""
+
+    def __init__(self, claimed: Claimed, queue: JobQueue | None = None) -> None:
+        """`queue`: None where the job runs in place."""
+        super().__init__(claimed)
+        self._queue = queue
+        self._failures: int | None = None
+        self.verdict: Verdict | None = None
+        self.companions: list[Job] = []
+
+    @classmethod
+    def new(
+        cls,
+        funcname: str,
+        arg: Any = None,
+        *,
+        run_after: float | None = None,
+        priority: int | None = None,
+        uniqkey: str | None = None,
+        coalesce: str | None = None,
+        serializer: str = "json",
+    ) -> NewJob:
+        """A job to hand to `replace_with`. `run_after`: Unix seconds; `serializer`: "json", or "storable" for a worker
+        in Perl."""
+        return NewJob(funcname, encode(arg, serializer), run_after, priority, uniqkey, coalesce)
+
+    @property
+    def claimed(self) -> Claimed:
+        """As the queue's code knows it."""
+        return self._claimed
+
     @property
     def failures(self) -> int:
         """Attempts that have failed so far (a question to the queue, asked once)."""
-        if callable(self._failures):
-            self._failures = self._failures()
-        return int(self._failures or 0)
+        if self._failures is None:
+            self._failures = 0 if self._queue is None else self._queue.failures(self._claimed)
+        return self._failures
+
+    def failure_log(self) -> list[str]:
+        """The messages of the attempts that have failed so far, oldest first (a question to the queue)."""
+        return [] if self._queue is None else self._queue.failure_log(self._claimed)
+
+    def coalescing(self, value: str | None = None, *, prefix: bool = False, limit: int = 50) -> "list[Job]":
+        """More jobs of this class to do together with this one: those that are due and have the coalescing value
+        `value` (this job's own where None is given), or with `prefix` one that begins with it.
+
+        At most `limit` of them, possibly none; ask again for more. They are this child's from now on. Each may be given
+        an outcome of its own; without one it is completed when this job is, and otherwise goes back to the queue with
+        no attempt counted.
+        """
+        wanted = self.coalesce if value is None else value
+        if self._queue is None or wanted is None or limit < 1:
+            return []
+        found = self._queue.coalesce(self._claimed, wanted, limit, prefix=prefix)
+        jobs = [Job(claimed, self._queue) for claimed in found]
+        self.companions += jobs
+        return jobs
 
     def completed(self) -> None:
         """The job is done."""
@@ -177,12 +219,19 @@ class Job:
     def raised(self, error: BaseException) -> None:
         """`work` ended with `error`: a failure, unless it had given another outcome before."""
         self._settle(Failed(failure_of(error)))
+        self._settle_companions(explicit=False)
 
     def returned(self, result: Any, explicit: bool) -> None:
         """`work` returned."""
         if explicit:
-            self._settle(Failed(Failure("work() returned without an outcome (completed(), failed(), ...)")))
+            self._settle(_NOTHING_SAID)
         self._settle(Completed(result))
+        self._settle_companions(explicit)
+
+    def _settle_companions(self, explicit: bool) -> None:
+        done = isinstance(self.verdict, Completed | Replaced)
+        for job in self.companions:
+            job._settle((_NOTHING_SAID if explicit else Completed()) if done else Declined())
 
     def _settle(self, verdict: Verdict) -> None:
         if self.verdict is None:
@@ -190,6 +239,7 @@ class Job:
 
 
 _UNREAD = object()
+_NOTHING_SAID = Failed(Failure("work() returned without an outcome (completed(), failed(), ...)"))
 _PACKAGE = str(Path(__file__).parent) + "/"
 
 

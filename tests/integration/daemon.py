@@ -153,6 +153,15 @@ class Daemon:
         with engine.connect() as connection:
             return list(connection.execute(text(sql)))
 
+    def execute(self, statements: list[str]) -> None:
+        from sqlalchemy import create_engine, text
+
+        from wmcore.config.dsn import parse_database
+
+        with create_engine(parse_database({"dsn": self.dsn}).url).begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
 
 def session(pid: int) -> int:
     """The session that a process belongs to: a detached daemon has one of its own."""

@@ -1,6 +1,7 @@
 """`Worker` and `Job` as programmers use them."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,34 @@ from wmcore.loading import Limits, delay_ms, load_class
 from wmcore.worker import Completed, Declined, Failed, Replaced
 
 
-def make_job(raw: bytes = b'{"foo": 1}', failures: int = 0) -> Job:
-    return Job(Claimed("0-1", 0, "a.B", raw, 100.0, 100.0, 101.0), lambda: failures)
+class Queue:
+    """What a job asks while it runs."""
+
+    def __init__(self, failures: int, companions: int = 0) -> None:
+        self._failures = failures
+        self._companions = companions
+
+    def failures(self, job: Claimed) -> int:
+        return self._failures
+
+    def failure_log(self, job: Claimed) -> list[str]:
+        return ["no"] * self._failures
+
+    def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> list[Claimed]:
+        found = min(limit, self._companions)
+        self._companions -= found
+        return [replace(job, id=f"0-{2 + number}", coalesce=value) for number in range(found)]
+
+
+def make_job(raw: bytes = b'{"foo": 1}', failures: int = 0, companions: int = 0) -> Job:
+    claimed = Claimed("0-1", 0, "a.B", raw, 100.0, 100.0, 101.0, coalesce="c")
+    return Job(claimed, Queue(failures, companions))
 
 
 def test_arg_is_decoded_and_raw_is_untouched() -> None:
     job = make_job()
     assert (job.arg, job.raw) == ({"foo": 1}, b'{"foo": 1}')
-    assert make_job(b"\x05\x0b not json").arg == b"\x05\x0b not json"
+    assert make_job(b"\x89PNG").arg == b"\x89PNG"
 
 
 def test_the_first_outcome_counts() -> None:
@@ -59,6 +80,43 @@ def test_a_plain_return_completes_and_the_strict_rule_fails_it() -> None:
     job = make_job()
     job.returned(None, explicit=True)
     assert isinstance(job.verdict, Failed)
+
+
+def test_companions_are_completed_with_their_job() -> None:
+    job = make_job(companions=3)
+    first, *others = [*job.coalescing(limit=2), *job.coalescing("d"), *job.coalescing()]
+    assert (first.coalesce, [each.coalesce for each in others]) == ("c", ["c", "d"])
+    first.failed("by itself")
+    job.returned(None, explicit=False)
+    assert isinstance(first.verdict, Failed)
+    assert [each.verdict for each in others] == [Completed()] * 2
+
+
+def test_companions_of_a_job_that_failed_go_back() -> None:
+    job = make_job(companions=2)
+    done, other = job.coalescing()
+    done.completed()
+    job.raised(ValueError())
+    assert (done.verdict, other.verdict) == (Completed(), Declined())
+
+
+def test_companions_by_the_strict_rule_need_an_outcome_of_their_own() -> None:
+    job = make_job(companions=1)
+    (other,) = job.coalescing()
+    job.completed()
+    job.returned(None, explicit=True)
+    assert isinstance(other.verdict, Failed)
+
+
+def test_a_job_without_a_coalescing_value_is_alone() -> None:
+    job = Job(Claimed("0-1", 0, "a.B", b"", 100.0, 100.0, 101.0), Queue(0, 1))
+    assert job.coalescing() == []
+    assert job.coalescing("") != []
+
+
+def test_what_failed_before_can_be_asked() -> None:
+    job = make_job(failures=2)
+    assert (job.failures, job.failure_log()) == (2, ["no", "no"])
 
 
 def test_limits_come_from_the_entry_then_the_attribute_then_the_method() -> None:

@@ -27,6 +27,7 @@ class Claimed:
     coalesce: str | None = None
     number: int = 0  # the queue's own number of the job (jobid)
     database: int = 0  # index of the database that it lives in
+    handle: str = ""  # as the client got it when it inserted the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Turn:
     late: frozenset[str] = frozenset()
 
 
+MOST_COMPANIONS = 23
+"""Jobs that a slot can note beside the one in hand."""
+
+
 class Position(Protocol):
     """The child's place in its slot, as the queue's code sees it: written by the child alone, read by whoever closes
     the books when the child is gone. One 8-byte word, stored at once."""
@@ -59,6 +64,9 @@ class Position(Protocol):
 
     def note(self, database: int, number: int, lease: int, class_index: int) -> None:
         """Without `wm_claim`: the one job that is about to be claimed, before the claim's COMMIT."""
+
+    def companions(self, numbers: Sequence[int]) -> None:
+        """Without `wm_claim`: all jobs that are about to be claimed, or are claimed, beside the noted one."""
 
     def started(self, count: int) -> None:
         """`count` jobs of the batch have been started."""
@@ -79,9 +87,24 @@ class Place:
     noted_number: int = 0
     noted_lease: int = 0
     noted_class: int = -1
+    companions: tuple[int, ...] = ()
 
 
-class ChildQueue(Protocol):
+class JobQueue(Protocol):
+    """What a job may ask of its queue while it runs. The first two may raise QueueDown."""
+
+    def failures(self, job: Claimed) -> int:
+        """Attempts at the job that have failed so far."""
+
+    def failure_log(self, job: Claimed) -> list[str]:
+        """The message of each of them, oldest first."""
+
+    def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> Sequence[Claimed]:
+        """Claim up to `limit` due jobs of the running job's class whose coalescing value is `value`, or begins with it:
+        they are run with it, and ended behind it. None where the queue does not answer: they keep."""
+
+
+class ChildQueue(JobQueue, Protocol):
     """A child's side. Every method may raise QueueDown (call again later) or Fenced (leave)."""
 
     def turn(self, classes: Sequence[int], grab_for: Sequence[int]) -> Turn:
@@ -94,9 +117,6 @@ class ChildQueue(Protocol):
 
     def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
         """The job is done; the row goes with the next turn."""
-
-    def failures(self, job: Claimed) -> int:
-        """Attempts at the job that have failed so far."""
 
     def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
         """Count a failed attempt, at once: RETRIED, FAILED (now in the failed list) or LATE."""
@@ -206,9 +226,27 @@ class JobRow:
 
     @property
     def state(self) -> str:
-        if self.grabbed_until > self.now:
-            return "running"
-        return "ready" if self.run_after <= self.now else "delayed"
+        return _state(self.run_after, self.grabbed_until, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A job as a client finds it, `claimed_at` being the moment of the look. Taken by that client: `grabbed_until` is
+    its lease."""
+
+    job: Claimed
+    funcid: int
+    grabbed_until: int
+
+    @property
+    def state(self) -> str:
+        return _state(self.job.run_after, self.grabbed_until, self.job.claimed_at)
+
+
+def _state(run_after: float, grabbed_until: float, now: float) -> str:
+    if grabbed_until > now:
+        return "running"
+    return "ready" if run_after <= now else "delayed"
 
 
 class ManagerQueue(Protocol):
@@ -266,13 +304,34 @@ class ManagerQueue(Protocol):
 
 
 class ClientQueue(Protocol):
-    """A client's side: inserting."""
+    """A client's side. Every method may raise QueueDown; those with a handle NotFound, where it is of another queue."""
 
-    def insert(self, jobs: Sequence[NewJob]) -> list[str | None]:
-        """Handles in the order of `jobs`; None where the uniqkey was taken. All in one database and transaction."""
+    def insert(self, jobs: Sequence[NewJob], connection: Any = None) -> list[str | None]:
+        """Handles in the order of `jobs`; None where the uniqkey was taken. All in one database and transaction: that
+        of `connection`, where an application hands its own."""
+
+    def lookup(self, handle: str) -> StoredRow | None: ...
+
+    def exit_status(self, handle: str) -> int | None: ...
+
+    def failure_log(self, handle: str) -> list[str]: ...
+
+    def list_jobs(
+        self, funcnames: Sequence[str], run_after: float | None, grabbed_until: float | None, coalesce: str | None,
+        prefix: bool, limit: int,
+    ) -> list[StoredRow]:  # fmt: skip
+        """By number; `run_after` and `grabbed_until`: the latest."""
+
+    def take_coalescing(self, funcname: str, value: str, grab_for: int, *, prefix: bool) -> StoredRow | None:
+        """A due job with this coalescing value becomes ours for `grab_for` seconds."""
+
+    def complete(self, held: StoredRow, keep_exit_status_seconds: int) -> bool:
+        """This and the next three end a job that was taken; False: it is not ours any more."""
+
+    def fail(self, held: StoredRow, failure: Failure, policy: RetryPolicy) -> bool: ...
+
+    def decline(self, held: StoredRow, run_after: float | None) -> bool: ...
+
+    def replace(self, held: StoredRow, jobs: Sequence[NewJob]) -> bool: ...
 
     def close(self) -> None: ...
-
-
-Transaction = Any
-"""An application's own connection or session (SQLAlchemy), where a client inserts inside it."""

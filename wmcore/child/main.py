@@ -181,12 +181,21 @@ class Child:
         self._title(runner.name)
         self._queue.start(claimed)
         try:
-            job, verdict = runner.run(claimed, lambda: self._queue.failures(claimed))
+            job = runner.run(claimed, self._queue)
         except KeyboardInterrupt:
             self._give_back(claimed)
             return
         self._slot.stop_clock()
         process = (time.monotonic_ns() - start_ns) / 1e6
+        self._end(runner, job, process, delay, lateness)
+        for companion in job.companions:  # the time that was spent on all of them is the first one's
+            self._queue.start(companion.claimed)
+            self._end(runner, companion, 0.0, *delay_ms(companion.claimed, 0.0))
+
+    def _end(self, runner: Runner, job: Job, process: float, delay: float, lateness: float) -> None:
+        """Figures in milliseconds."""
+        claimed, verdict = job.claimed, job.verdict
+        assert verdict is not None
         self._slot.note_figures(process, delay, lateness)
         end = JobEnd(runner.name, Outcome.COMPLETED, claimed.id, process, delay, lateness)
         if isinstance(verdict, Completed):
@@ -199,7 +208,7 @@ class Child:
         outcome = self._insist(lambda: self._finish(claimed, runner, job, verdict))
         earlier, self._ended = self._ended, []
         self._slot.done(failed=outcome in (Outcome.FAILED, Outcome.RETRIED))
-        self._book([*earlier, (claimed, JobEnd(runner.name, outcome, claimed.id, process, delay, lateness))])
+        self._book([*earlier, (claimed, replace(end, outcome=outcome))])
         if isinstance(verdict, Failed):
             sys.stderr.write(describe(verdict, runner.name, claimed.id, outcome is Outcome.RETRIED, time.time()))
             sys.stderr.flush()
@@ -215,7 +224,7 @@ class Child:
 
     def _note_policy(self, runner: Runner, claimed: Claimed) -> None:
         """Before the job, so that the manager can count a death of this child as its class wants it."""
-        policy = runner.policy(Job(claimed, lambda: self._queue.failures(claimed)))
+        policy = runner.policy(Job(claimed, self._queue))
         self._slot.note_policy(policy.max_retries, policy.retry_delay_seconds, policy.keep_exit_status_seconds)
 
     def _finish(self, claimed: Claimed, runner: Runner, job: Job, verdict: Verdict) -> Outcome:

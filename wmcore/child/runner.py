@@ -4,15 +4,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from wmcore.backends.base import Claimed
+from wmcore.backends.base import Claimed, JobQueue
 from wmcore.errors import QueueDown, SoftTimeout
 from wmcore.loading import Limits, LoadedClass
 from wmcore.model import Failure, RetryPolicy
-from wmcore.worker import Completed, Failed, Job, Verdict, Worker, failure_of
+from wmcore.worker import Failed, Job, Worker, failure_of
 
 NO_POLICY = RetryPolicy()
 
@@ -42,9 +42,10 @@ class Runner:
             print(f"{self.name}: max_retries or retry_delay failed: {failure_of(error).message}", file=sys.stderr)
             return NO_POLICY
 
-    def run(self, claimed: Claimed, failures: Callable[[], int]) -> tuple[Job, Verdict]:
-        """Call `work`. KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
-        job = Job(claimed, failures)
+    def run(self, claimed: Claimed, queue: JobQueue) -> Job:
+        """Call `work`: the job has a verdict then, and so has each job that it took along. KeyboardInterrupt passes
+        through: somebody at the terminal wants to leave."""
+        job = Job(claimed, queue)
         pid = os.getpid()
         try:
             with _soft_limit(None if self._patient else self.limits.soft_timeout(), self.name):
@@ -58,7 +59,7 @@ class Runner:
             os._exit(1)
         if self._patient:  # pdb leaves a handler behind that would open its prompt again, between two jobs
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        return job, job.verdict or Completed()
+        return job
 
 
 @contextmanager

@@ -1,44 +1,63 @@
-"""Clients: put jobs into the queue."""
+"""The client of TheSchwartz."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from wmcore.backends.arguments import encode
 from wmcore.backends.base import NewJob
+from wmcore.client.jobs import HeldJob, JobHandle, StoredJob
 from wmcore.config.records import DatabaseConfig
+
+if TYPE_CHECKING:
+    from wmcore.backends.base import ClientQueue
 
 
 class TheSchwartzClient:
-    """Inserts jobs for TheSchwartz.
+    """Inserts jobs for TheSchwartz, and looks after them.
 
         client = TheSchwartzClient(databases=[{"dsn": "sqlite:///queue.db"}])
-        client.insert("sandbox.worker.A", {"foo": 1}, run_after=time.time() + 10)
+        handle = client.insert("sandbox.worker.A", {"foo": 1}, run_after=time.time() + 10)
+        client.handle(handle).is_pending()
 
     With several databases each job goes into a random one that answers. With `inline=True`, or DISABLE_WORKER=1 in the
     environment, jobs run in place instead (for test suites): `insert` then raises what the job raises.
     """
 
     def __init__(
-        self, databases: Iterable[Mapping[str, object] | DatabaseConfig], *, inline: bool | None = None
+        self,
+        databases: Iterable[Mapping[str, object] | DatabaseConfig],
+        *,
+        serializer: str = "json",
+        retry_seconds: float = 30.0,
+        inline: bool | None = None,
     ) -> None:
-        """`databases`: as in conf.yml, `{dsn, user, pass, prefix}` each. Raises ConfigError."""
+        """`databases`: as in conf.yml, `{dsn, user, pass, prefix}` each. `serializer`: how arguments are written,
+        "json", or "storable" for workers in Perl. `retry_seconds`: so long a database that did not answer is left
+        alone. Raises ConfigError."""
         from wmcore.config.dsn import parse_database
 
         self._databases = [
             entry if isinstance(entry, DatabaseConfig) else parse_database(entry) for entry in databases
         ]  # fmt: skip
+        self._serializer = serializer
+        self._retry_seconds = retry_seconds
         self._inline = os.environ.get("DISABLE_WORKER", "") not in ("", "0") if inline is None else inline
-        self._inserter: Any = None
+        self._queue: ClientQueue | None = None
         self._pid = 0
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], *, inline: bool | None = None) -> Self:
-        """With the databases of a daemon's configuration. Raises ConfigError."""
+        """With the databases and the serializer of a daemon's configuration. Raises ConfigError."""
         from wmcore.config.load import load
 
-        return cls(load(path).databases, inline=inline)
+        config = load(path)
+        return cls(
+            config.databases, serializer=config.serializer, retry_seconds=config.retry_seconds, inline=inline
+        )  # fmt: skip
+
+    # -- inserting -----------------------------------------------------------------------------------------------------
 
     def insert(
         self,
@@ -50,45 +69,108 @@ class TheSchwartzClient:
         uniqkey: str | None = None,
         coalesce: str | None = None,
         grabbed_until: float | None = None,
+        serializer: str | None = None,
+        connection: Any = None,
     ) -> str | None:
         """Insert one job; returns its handle, or None where its uniqkey is taken.
 
-        `arg` is stored as JSON (bytes as they are); `run_after` and `grabbed_until` are Unix seconds, whole ones count.
-        Raises QueueDown when no database answers, TypeError for an argument that JSON has no word for.
+        `arg` is stored as JSON (bytes as they are) or by another `serializer`; `run_after` and `grabbed_until` are Unix
+        seconds, whole ones count. With `connection`, a SQLAlchemy Connection or Session of the application, the job is
+        inserted in its transaction: it is there when that commits, and gone when it rolls back.
+
+        Raises QueueDown when no database answers, TypeError or ValueError for an argument that cannot be written.
         """
-        new = NewJob(funcname, encode(arg), run_after, priority, uniqkey, coalesce, grabbed_until)
-        return self.insert_jobs([new])[0]
+        new = NewJob(
+            funcname, encode(arg, serializer or self._serializer), run_after, priority, uniqkey, coalesce, grabbed_until
+        )
+        return self.insert_jobs([new], connection=connection)[0]
 
-    def insert_many(self, funcname: str, args: Iterable[Any], **options: Any) -> list[str | None]:
-        """A job for each of `args`, all in one transaction; `options` as for `insert`."""
-        return self.insert_jobs([NewJob(funcname, encode(arg), **options) for arg in args])
+    def insert_many(
+        self,
+        funcname: str,
+        args: Iterable[Any],
+        *,
+        serializer: str | None = None,
+        connection: Any = None,
+        **options: Any,
+    ) -> list[str | None]:
+        """A job for each of `args`, all in one transaction and many in one statement; `options` as for `insert`."""
+        how = serializer or self._serializer
+        return self.insert_jobs(
+            [NewJob(funcname, encode(arg, how), **options) for arg in args], connection=connection
+        )  # fmt: skip
 
-    def insert_jobs(self, jobs: Sequence[NewJob]) -> list[str | None]:
-        """Insert jobs made by `Job.new`, all in one transaction of one database."""
+    def insert_jobs(self, jobs: Sequence[NewJob], *, connection: Any = None) -> list[str | None]:
+        """Insert jobs made by `Job.new`, all in one transaction of one database. Handles in their order."""
         if self._inline:
             from wmcore.inline import run_inline
 
             for job in jobs:
                 run_inline(job.funcname, job.raw)
             return ["inline"] * len(jobs)
-        handles: list[str | None] = self._open().insert(jobs)
-        return handles
+        return self._open().insert(jobs, connection)
 
-    def _open(self) -> Any:
-        """A connection of this process: a fork makes another."""
-        if self._inserter is None or self._pid != os.getpid():
-            from wmcore.backends.theschwartz.database import Database
-            from wmcore.backends.theschwartz.insert import TheSchwartzInserter
+    # -- looking -------------------------------------------------------------------------------------------------------
 
-            databases = [Database(entry, index, durable=True) for index, entry in enumerate(self._databases)]
-            self._inserter = TheSchwartzInserter(databases)
+    def handle(self, text: str) -> JobHandle:
+        """The job of a handle that `insert` returned, here or in Perl (where the database is written as it was there:
+        the same Perl DSN and user). Asks nothing yet."""
+        return JobHandle(text, self._open)
+
+    def lookup_job(self, handle: str) -> StoredJob | None:
+        """The job as it is now; None: it has ended. Raises NotFound for a handle of another database, QueueDown."""
+        return self.handle(handle).job()
+
+    def list_jobs(
+        self,
+        funcname: str | Sequence[str],
+        *,
+        run_after: float | None = None,
+        grabbed_until: float | None = None,
+        coalesce: str | None = None,
+        prefix: bool = False,
+        limit: int = 50,
+    ) -> list[StoredJob]:
+        """Jobs of one or several names in the queue, the oldest first, at most `limit`.
+
+        `run_after`, `grabbed_until`: only those that have at most this (Unix seconds; `grabbed_until=0`: nobody took
+        them). `coalesce`: only those with this coalescing value, with `prefix`: one that begins so. Raises QueueDown.
+        """
+        names = [funcname] if isinstance(funcname, str) else list(funcname)
+        found = self._open().list_jobs(names, run_after, grabbed_until, coalesce, prefix, limit)
+        return [StoredJob(row) for row in found]
+
+    # -- taking --------------------------------------------------------------------------------------------------------
+
+    def find_job_with_coalescing_value(self, funcname: str, value: str, *, grab_for: int = 3600) -> HeldJob | None:
+        """Take a due job of this coalescing value, for `grab_for` seconds; None where there is none. A worker that
+        wants more jobs like the one in its hands asks `job.coalescing()` instead: these outlive no child."""
+        return self._take(funcname, value, grab_for, prefix=False)
+
+    def find_job_with_coalescing_prefix(self, funcname: str, prefix: str, *, grab_for: int = 3600) -> HeldJob | None:
+        """The same for values that begin with `prefix`."""
+        return self._take(funcname, prefix, grab_for, prefix=True)
+
+    def _take(self, funcname: str, value: str, grab_for: int, *, prefix: bool) -> HeldJob | None:
+        queue = self._open()
+        row = queue.take_coalescing(funcname, value, grab_for, prefix=prefix)
+        return None if row is None else HeldJob(row, queue)
+
+    # -- the connection ------------------------------------------------------------------------------------------------
+
+    def _open(self) -> "ClientQueue":
+        """Of this process: a fork makes another."""
+        if self._queue is None or self._pid != os.getpid():
+            from wmcore.backends.theschwartz.client import TheSchwartzClientQueue
+
+            self._queue = TheSchwartzClientQueue(self._databases, self._retry_seconds)
             self._pid = os.getpid()
-        return self._inserter
+        return self._queue
 
     def close(self) -> None:
-        if self._inserter is not None and self._pid == os.getpid():
-            self._inserter.close()
-        self._inserter = None
+        if self._queue is not None and self._pid == os.getpid():
+            self._queue.close()
+        self._queue = None
 
     def __enter__(self) -> Self:
         return self

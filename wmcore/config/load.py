@@ -51,6 +51,8 @@ def load(
         floor=keys.FLOOR.of(options),
         batch_size=keys.BATCH_SIZE.of(options),
         retry_seconds=keys.RETRY_SECONDS.of(options),
+        strict_remove_ability=keys.STRICT_REMOVE_ABILITY.of(options),
+        serializer=keys.SERIALIZER.of(options),
         inc_path=keys.INC_PATH.of(entries),
         env=keys.ENV.of(entries),
         startupfile=_startupfile(entries),
@@ -74,8 +76,15 @@ def _options(root: Value) -> Entries:
     options = root.entries().get("worker_options")
     if options is None or options.data is None:
         return {}
-    options.refuse_unknown((*keys.OPTIONS, *keys.IGNORED), keys.ELSEWHERE_OPTIONS)
-    return options.entries()
+    # A list of mappings too, as an example of the ancestor's has it: `- prioritize: 1`.
+    merged: dict[str, Value] = {}
+    for part in options.items():
+        part.refuse_unknown((*keys.OPTIONS, *keys.IGNORED), keys.ELSEWHERE_OPTIONS)
+        for key, value in part.entries().items():
+            if key in merged:
+                value.wrong(f"stands here again (first in line {merged[key].line}); remove one of the two")
+            merged[key] = value
+    return merged
 
 
 def _socket(entries: Entries, pidfile: Path) -> Path:

@@ -54,6 +54,8 @@ class Config:
     floor: int | None = None
     batch_size: int = 50
     retry_seconds: float = 30.0
+    strict_remove_ability: bool = False
+    serializer: str = "json"  # what clients write: "json" | "storable"
     inc_path: tuple[Path, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     startupfile: Path | None = None

@@ -91,3 +91,23 @@ class Hangs(Worker):
     def work(self, job):
         mark("begin")
         time.sleep(60)
+
+
+class Together(Worker):
+    """Does all jobs of its coalescing value at once; `s` is how long that takes."""
+
+    max_retries = 5
+
+    def work(self, job):
+        jobs = [job, *job.coalescing()]
+        time.sleep(job.arg.get("s", 0))
+        for each in jobs:
+            mark(f"{each.arg['n']}:{len(jobs)}")
+
+
+class Others(Quick):
+    """Quick under another name."""
+
+
+class Thirds(Quick):
+    """And another."""

@@ -48,7 +48,8 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
         daemon=daemon_name(config),
         owner=owner,
         position=position,
-        selection=Selection(limit=1, prioritize=config.prioritize, floor=config.floor),
+        selection=Selection(prioritize=config.prioritize, floor=config.floor, candidates=config.batch_size),
+        strict=config.strict_remove_ability,
         retry_seconds=config.retry_seconds,
         local=cache(lambda: prepare_local(local_store(config.state_dir))),
     )

@@ -9,45 +9,20 @@ job's lease (else: late).
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from wmcore.backends.base import Claimed, NewJob, Position, Turn
 from wmcore.backends.theschwartz import outcomes, rows
+from wmcore.backends.theschwartz.batch import Batch, Place
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
+from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Selection, due, take
+from wmcore.backends.theschwartz.selecting import Coalescing, Selection, due, first, take, take_coalescing
 from wmcore.errors import Fenced, QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
-
-
-@dataclass(slots=True)
-class Batch:
-    """What this child holds, all in one database and of one class."""
-
-    database: int
-    funcid: int
-    lease: int
-    jobs: list[Claimed]
-    started: int = 0
-    finished: int = 0
-    acked: int = 0
-    keep: dict[int, int] = field(default_factory=dict)  # jobid -> seconds that its exit status is kept
-    late: frozenset[str] = frozenset()  # as the last acknowledgement found it
-    doubted: bool = False  # the COMMIT of its acknowledgement, or of its job's end, was in doubt
-
-
-@dataclass(slots=True)
-class Place:
-    """One database as this child uses it."""
-
-    db: Database
-    funcids: Funcids
-    claim: ClaimRow
-    down_until: float = 0.0  # monotonic
-    noted: tuple[int, int, int] | None = None  # without wm_claim: jobid, funcid, lease of a claim in doubt
 
 
 class TheSchwartzChild:
@@ -55,16 +30,21 @@ class TheSchwartzChild:
 
     def __init__(
         self, databases: Sequence[Database], names: Sequence[str], who: Who, daemon: str, owner: str,
-        position: Position, selection: Selection, retry_seconds: float, local: Callable[[], Database],
+        position: Position, selection: Selection, strict: bool, retry_seconds: float, local: Callable[[], Database],
     ) -> None:  # fmt: skip
+        """`strict`: one order over all classes, instead of classes in turn."""
         self._names = names
         self._who = who
+        self._slot = who.slot or 0
         self._position = position
         self._selection = selection
+        self._strict = strict
         self._retry_seconds = retry_seconds
         self._local = local
-        self._places = [Place(db, Funcids(db), ClaimRow(db, daemon, who.slot, owner)) for db in databases]
-        self._next = who.slot % len(self._places)
+        self._places = [
+            Place(db, Funcids(db), ClaimRow(db, daemon, self._slot, owner), Noted(db, position)) for db in databases
+        ]
+        self._next = self._slot % len(self._places)
         self._batch: Batch | None = None
         self._intended: Outcome | None = None  # of the job whose COMMIT is in doubt
 
@@ -184,7 +164,7 @@ class TheSchwartzChild:
         if not open_classes:
             return ()
         if place.db.bare:
-            return self._claim_bare(place, open_classes[0], grab_for)
+            return self._claim_bare(place, self._ranked(place, open_classes)[0], grab_for)
         if place.claim.register():
             self._position.claimed(place.db.index, place.claim.seq)
 
@@ -203,42 +183,26 @@ class TheSchwartzChild:
 
     def _take(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
         """Inside a transaction: the rows of the first class that has any become ours."""
-        for index in classes:
+        for index in self._ranked(place, classes):
             found, lease = take(place.db, self._selection, self._funcid(place, index), grab_for[index])
             if found:
                 return found, index, lease
         return [], 0, 0
+
+    def _ranked(self, place: Place, classes: Sequence[int]) -> Sequence[int]:
+        """In the order in which they are asked: as they come, in turn; strictly: by the next job of each."""
+        if not self._strict:
+            return classes
+        firsts = [(first(place.db, self._selection, self._funcid(place, index)), index) for index in classes]
+        return [index for _, index in sorted((key, index) for key, index in firsts if key is not None)] or classes
 
     def _claim_bare(self, place: Place, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
         """Without our tables: one job, noted in the slot before the claim is committed."""
         # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
         grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
         one = replace(self._selection, limit=1)
-
-        def work() -> tuple[list[Row], int]:
-            self._position.claimed(place.db.index, 0)  # the job before is acknowledged: nothing of it may stay
-            found, lease = take(place.db, one, self._funcid(place, index), grab)
-            for row in found:
-                self._position.note(place.db.index, row.jobid, lease, index)
-                place.noted = (row.jobid, row.funcid, lease)
-            return found, lease
-
-        try:
-            found, lease = place.db.atomically(work)
-        except CommitInDoubt:
-            raise  # `noted` says what to give back
-        except BaseException:
-            place.noted = None
-            raise
-        place.noted = None
+        found, lease = place.noted.claim(index, lambda: take(place.db, one, self._funcid(place, index), grab))
         return self._batch_of(place, found, index, lease)
-
-    def _give_back_noted(self, place: Place) -> None:
-        """A claim whose COMMIT was in doubt: whether it happened or not, the job is not ours afterwards."""
-        if place.noted is not None:
-            jobid, funcid, lease = place.noted
-            place.db.atomically(lambda: outcomes.release(place.db, jobid, funcid, lease))
-            place.noted = None
 
     def _hold(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
         """After the COMMIT: the slot learns of it."""
@@ -258,6 +222,7 @@ class TheSchwartzChild:
             id=rows.job_id(db, row.jobid), class_index=index, funcname=self._names[index], raw=row.raw,
             insert_time=row.insert_time, run_after=row.run_after, claimed_at=row.now, priority=row.priority,
             uniqkey=row.uniqkey, coalesce=row.coalesce, number=row.jobid, database=db.index,
+            handle=rows.handle(db, row.jobid),
         )  # fmt: skip
 
     def _funcid(self, place: Place, index: int) -> int | None:
@@ -279,6 +244,39 @@ class TheSchwartzChild:
 
     def failures(self, job: Claimed) -> int:
         return outcomes.failures(self._places[job.database].db, job.number)
+
+    def failure_log(self, job: Claimed) -> list[str]:
+        return outcomes.failure_log(self._places[job.database].db, job.number)
+
+    def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> Sequence[Claimed]:
+        batch = self._in_hand(job)
+        place = self._places[batch.database]
+        wanted = Coalescing(batch.funcid, value, prefix)
+
+        def take_at_most(most: int) -> list[Row]:
+            return take_coalescing(place.db, self._selection, wanted, batch.lease, most)
+
+        try:
+            self._clear_doubt(place)
+            if place.db.bare:
+                found = place.noted.extend(batch.lease, limit, take_at_most)
+            else:
+                found = self._extend(place, batch, lambda: take_at_most(limit))
+        except QueueDown:
+            return ()
+        companions = [self._claimed(place.db, row, job.class_index) for row in found]
+        batch.jobs += companions
+        return companions
+
+    def _extend(self, place: Place, batch: Batch, take_more: Callable[[], list[Row]]) -> list[Row]:
+        def work() -> list[Row]:
+            found = take_more()
+            if found:
+                place.claim.extend([*batch.numbers, *(row.jobid for row in found)])
+            return found
+
+        with place.claim.in_doubt_unless_committed():
+            return place.db.atomically(work)
 
     def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
         db = self._places[job.database].db
@@ -350,11 +348,13 @@ class TheSchwartzChild:
 
     def _clear_doubt(self, place: Place) -> int | None:
         """After a COMMIT without an answer: what the row says now; its `acked` where the batch is still held."""
-        if place.noted is not None:
-            self._give_back_noted(place)
-        if place.db.bare or not place.claim.in_doubt:
+        if place.db.bare:
+            place.noted.give_back()
             return None
-        seen = place.claim.settle()
+        if not place.claim.in_doubt:
+            return None
+        batch = self._batch
+        seen = place.claim.settle(batch.numbers if batch is not None and batch.database == place.db.index else ())
         if seen is None:  # the turn did happen: what it claimed has been given back
             self._batch = None
             self._position.claimed(place.db.index, place.claim.seq)

@@ -75,6 +75,14 @@ class ClaimRow:
         )
         self._own(done.rowcount)
 
+    def extend(self, ids: Sequence[int]) -> None:
+        """Inside a transaction: the batch in hand has grown, these are all of its ids. Raises Fenced."""
+        done = self._db.run(
+            f"UPDATE {self._table} SET ids = :ids WHERE {OWN} AND owner = :owner AND seq = :seq",
+            {**self._keys, "seq": self.seq, "ids": pack(ids)},
+        )
+        self._own(done.rowcount)
+
     def acknowledge(self, count: int) -> None:
         """Inside a transaction: the first `count` jobs of the batch have ended. Raises Fenced."""
         done = self._db.run(
@@ -96,14 +104,15 @@ class ClaimRow:
             self.in_doubt = self._registered
             raise
 
-    def settle(self) -> int | None:
+    def settle(self, held: Sequence[int]) -> int | None:
         """After a COMMIT in doubt. None: the turn happened, and what it claimed is given back (the next batch, if any,
-        starts from a fresh seq); else the row's `acked`, for the batch still in hand. Raises Fenced, QueueDown."""
-        seen = self._db.atomically(self._settle)
+        starts from a fresh seq); else the row's `acked`, for the batch still in hand, `held`: what the row has beside
+        it is given back. Raises Fenced, QueueDown."""
+        seen = self._db.atomically(lambda: self._settle(held))
         self.in_doubt = False
         return seen
 
-    def _settle(self) -> int | None:
+    def _settle(self, held: Sequence[int]) -> int | None:
         row = self._db.one(
             f"SELECT owner, seq, lease, funcid, ids, acked FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}",
             self._keys,
@@ -111,10 +120,15 @@ class ClaimRow:
         if row is None or row[0] != self._owner:
             self._own(0)
         assert row is not None
+        unknown = unpack(row[4])
         if int(row[1]) == self.seq:
-            return int(row[5])
-        for jobid in unpack(row[4]):
+            del unknown[: max(len(held), int(row[5]))]
+        for jobid in unknown:
             outcomes.release(self._db, jobid, int(row[3]), int(row[2]))
+        if int(row[1]) == self.seq:
+            if unknown:
+                self.extend(held)
+            return int(row[5])
         self.seq = int(row[1]) + 1
         self._db.run(
             f"UPDATE {self._table} SET seq = :seq, ids = '', acked = 0 WHERE {OWN}", {**self._keys, "seq": self.seq}

@@ -27,6 +27,18 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A batch as its owner left it: jobids in order, and how many of them had come how far."""
+
+    ids: list[int]
+    acked: int
+    started: int
+    finished: int
+    funcid: int
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closer:
     """Everything that closing needs to know of the daemon."""
 
@@ -68,24 +80,14 @@ class Closer:
         place = book.place
         known = place.database == db.index and place.seq == seq & 0xFFFFFFFF
         started, finished = (place.started, place.finished) if known else (0, 0)
-        class_index = self._class_index(db, funcid)
-        for number, jobid in enumerate(ids):
-            if number < acked:
-                continue
-            if number < finished:
-                if outcomes.delete_finished(db, jobid, funcid, lease, book.policy.keep_exit_status_seconds):
-                    found.completed.append((class_index, rows.job_id(db, jobid)))
-            elif number < started:
-                self._end_running(db, book, found, (jobid, funcid, lease, class_index))
-            elif outcomes.release(db, jobid, funcid, lease):
-                found.released.append(rows.job_id(db, jobid))
+        self._end_each(db, book, found, Held(ids, acked, started, finished, funcid, lease))
         db.run(
             f"UPDATE {db.table('wm_claim')} SET owner = '', seq = seq + 1, ids = '', acked = 0 WHERE {OWN}", keys
         )  # fmt: skip
         return found
 
     def _close_noted(self, db: Database, book: Book) -> Found:
-        """Without our tables: the one job that stands in the slot."""
+        """Without our tables: the job that stands in the slot, and those that it took along."""
         found, place = Found(), book.place
         if place.noted_class < 0 or place.database != db.index:
             return found
@@ -97,15 +99,23 @@ class Closer:
         if funcid_row is None:
             return found
         funcid = int(funcid_row[0])
-        job = (place.noted_number, funcid, place.noted_lease, self._class_index(db, funcid))
-        if place.finished:
-            if outcomes.delete_finished(db, *job[:3], book.policy.keep_exit_status_seconds):
-                found.completed.append((job[3], rows.job_id(db, place.noted_number)))
-        elif place.started:
-            self._end_running(db, book, found, job)
-        elif outcomes.release(db, *job[:3]):
-            found.released.append(rows.job_id(db, place.noted_number))
+        ids = [place.noted_number, *place.companions]
+        self._end_each(db, book, found, Held(ids, 0, place.started, place.finished, funcid, place.noted_lease))
         return found
+
+    def _end_each(self, db: Database, book: Book, found: Found, held: Held) -> None:
+        """What is finished goes, what was running has failed, what was not started is given back."""
+        class_index, funcid, lease = self._class_index(db, held.funcid), held.funcid, held.lease
+        for number, jobid in enumerate(held.ids):
+            if number < held.acked:
+                continue
+            if number < held.finished:
+                if outcomes.delete_finished(db, jobid, funcid, lease, book.policy.keep_exit_status_seconds):
+                    found.completed.append((class_index, rows.job_id(db, jobid)))
+            elif number < held.started:
+                self._end_running(db, book, found, (jobid, funcid, lease, class_index))
+            elif outcomes.release(db, jobid, funcid, lease):
+                found.released.append(rows.job_id(db, jobid))
 
     def _end_running(self, db: Database, book: Book, found: Found, job: tuple[int, int, int, int]) -> None:
         """The job that was running when its child died: a failed attempt, or given back."""

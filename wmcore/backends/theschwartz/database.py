@@ -85,7 +85,7 @@ class Database:
         url = make_url(self.config.url)
         arguments = self.dialect.connect_arguments(CONNECT_SECONDS, STATEMENT_SECONDS)
         engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
-        statements = [statement.format(seconds=STATEMENT_SECONDS) for statement in self.dialect.prepare]
+        statements = [each.format(seconds=STATEMENT_SECONDS) for each in self.dialect.prepare]
         if self.dialect.name == "sqlite":
             statements.append(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             if url.database and not url.database.startswith((":", "file:")):
@@ -94,8 +94,8 @@ class Database:
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, record: object) -> None:
             cursor = connection.cursor()
-            for statement in statements:
-                cursor.execute(statement)
+            for each in statements:
+                cursor.execute(each)
             cursor.close()
             if self.dialect.name == "postgresql" and not connection.autocommit:
                 connection.commit()  # a SET is undone by the rollback of its transaction
@@ -111,12 +111,12 @@ class Database:
 
     def _look_round(self, connection: Connection) -> None:
         d, job = self.dialect, {"job": self.table("job")}
-        self.tables = frozenset(str(row[0]).lower() for row in connection.execute(_statement(d.list_tables)))
-        columns = {row[0] for row in connection.execute(_statement(d.list_columns), job)}
+        self.tables = frozenset(str(row[0]).lower() for row in connection.execute(statement(d.list_tables)))
+        columns = {row[0] for row in connection.execute(statement(d.list_columns), job)}
         self.fine_insert_time = "wm_insert_time" in columns
         self.skip_locked = d.can_skip_locked(connection)
         if d.list_indexes and self.has("job"):
-            self.claim_index = claim_index(connection.execute(_statement(d.list_indexes + job["job"])).all())
+            self.claim_index = claim_index(connection.execute(statement(d.list_indexes + job["job"])).all())
 
     def look_again(self) -> None:
         """Which tables are there now?"""
@@ -162,7 +162,7 @@ class Database:
         for attempt in range(ATTEMPTS):
             used_before = self._connection is not None
             try:
-                return self.connect().execute(_statement(sql), values or {})
+                return self.connect().execute(statement(sql), values or {})
             except IntegrityError:
                 raise
             except (DataError, OverflowError, UnicodeEncodeError) as error:
@@ -213,7 +213,7 @@ class Database:
     def _rollback(self) -> None:
         if self._connection is not None:
             try:
-                self._connection.execute(_statement("ROLLBACK"))
+                self._connection.execute(statement("ROLLBACK"))
             except SQLAlchemyError:
                 self.drop()
 
@@ -259,6 +259,6 @@ def _said(error: BaseException) -> str:
 
 
 @lru_cache(maxsize=512)
-def _statement(sql: str) -> TextClause:
+def statement(sql: str) -> TextClause:
     """SQLAlchemy keeps the compiled form by identity of the text."""
     return text(sql)

@@ -9,6 +9,7 @@ from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.insert import insert_jobs
 from wmcore.backends.theschwartz.rows import Funcids
+from wmcore.backends.theschwartz.selecting import like
 from wmcore.errors import NotFound, QueueDown, Refused
 from wmcore.model import COUNT_LIMIT
 
@@ -102,8 +103,7 @@ def _where(db: Database, which: Filter) -> tuple[str, dict[str, Any]]:
         values["f_name"] = which.funcname
     if which.error is not None:
         conditions.append("lower(message) LIKE :f_error ESCAPE '!'")
-        text = which.error.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-        values["f_error"] = f"%{text}%"
+        values["f_error"] = f"%{like(which.error.lower())}%"
     for key, sign, value in (("f_since", ">=", which.since), ("f_until", "<=", which.until)):
         if value is not None:
             conditions.append(f"failed_at {sign} :{key}")

@@ -1,35 +1,44 @@
-"""Inserting jobs: for clients, for `replace_with`, for a retry from the failed list."""
+"""Inserting jobs, many rows in one statement: for clients, for `replace_with`, for a retry from the failed list."""
 
-import random
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from wmcore.backends.base import NewJob
-from wmcore.backends.theschwartz.database import CommitInDoubt, Database
+from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.rows import Funcids
-from wmcore.errors import QueueDown
 
-DOWN_SECONDS = 30.0
-"""So long a client with several databases leaves one alone that did not answer."""
+PER_STATEMENT = 500
+BYTES_PER_STATEMENT = 1_000_000
+"""Of arguments; a single larger one goes alone. MySQL's limit of a packet is 16 MB and more."""
 
 
 def insert_jobs(db: Database, funcids: Funcids, jobs: Sequence[NewJob]) -> list[int | None]:
     """Inside a transaction; the funcids have been made. Returns jobids, None where the uniqkey was taken."""
-    return [_insert(db, funcids.make(job.funcname), job) for job in jobs]
+    insert = _insert_mysql if db.dialect.name == "mysql" else _insert_returning
+    ids: list[int | None] = []
+    for some in _portions(jobs):
+        ids += insert(db, [_values(funcids.make(job.funcname), job) for job in some])
+    return ids
 
 
-def _insert(db: Database, funcid: int, job: NewJob) -> int | None:
-    d = db.dialect
-    fine = ", wm_insert_time" if db.fine_insert_time else ""
-    fine_value = f", {d.now}" if db.fine_insert_time else ""
-    sql = (
-        f"INSERT INTO {db.table('job')} (funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, "
-        f"{d.coalesce}{fine}) VALUES (:funcid, :arg, :uniqkey, {d.second}, "
-        f"COALESCE(:run_after, {d.second}), :grabbed_until, :priority, :coalesce{fine_value})"
-    )
-    values = {
+def _portions(jobs: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
+    start = size = 0
+    for place, job in enumerate(jobs):
+        if place - start == PER_STATEMENT or (place > start and size + len(job.raw) > BYTES_PER_STATEMENT):
+            yield jobs[start:place]
+            start, size = place, 0
+        size += len(job.raw)
+    if start < len(jobs):
+        yield jobs[start:]
+
+
+_COLUMNS = ("funcid", "arg", "uniqkey", "run_after", "grabbed_until", "priority", "coalesce")
+
+
+def _values(funcid: int, job: NewJob) -> dict[str, Any]:
+    return {
         "funcid": funcid,
         "arg": job.raw,
         "uniqkey": job.uniqkey,
@@ -38,58 +47,83 @@ def _insert(db: Database, funcid: int, job: NewJob) -> int | None:
         "priority": job.priority,
         "coalesce": job.coalesce,
     }
-    if d.name == "mysql":  # a duplicate fails the statement, not the transaction
-        try:
-            return int(db.run(sql, values).lastrowid)
-        except IntegrityError:
-            if job.uniqkey is None:
-                raise
-            return None
-    row = db.one(f"{sql} ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid", values)
-    return None if row is None else int(row[0])
 
 
-class TheSchwartzInserter:
-    """Implements `backends.base.ClientQueue`."""
+def _sql(db: Database, count: int) -> str:
+    d = db.dialect
+    fine, fine_value = (", wm_insert_time", f", {d.now}") if db.fine_insert_time else ("", "")
+    tuples = ", ".join(
+        f"(:funcid{n}, :arg{n}, :uniqkey{n}, {d.second}, COALESCE(:run_after{n}, {d.second}), :grabbed_until{n}, "
+        f":priority{n}, :coalesce{n}{fine_value})"
+        for n in range(count)
+    )
+    return (
+        f"INSERT INTO {db.table('job')} (funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, "
+        f"{d.coalesce}{fine}) VALUES {tuples}"
+    )
 
-    def __init__(self, databases: Sequence[Database]) -> None:
-        self._databases = databases
-        self._funcids = [Funcids(db) for db in databases]
-        self._down_until = [0.0] * len(databases)  # monotonic
 
-    def insert(self, jobs: Sequence[NewJob]) -> list[str | None]:
-        """Into a random database that answers; stops at a conflict there, as the key may only be taken once.
+def _bound(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {f"{column}{n}": row[column] for n, row in enumerate(values) for column in _COLUMNS}
 
-        Raises QueueDown; CommitInDoubt where the connection broke in the COMMIT: then another database is not tried,
-        the jobs may have been inserted.
-        """
-        trouble: QueueDown | None = None
-        for number in self._order():
-            db = self._databases[number]
-            try:
-                db.require_schema()
-                return self._insert_into(db, self._funcids[number], jobs)
-            except CommitInDoubt:
-                raise
-            except QueueDown as error:
-                trouble = error
-                self._down_until[number] = time.monotonic() + DOWN_SECONDS
-        raise trouble or QueueDown("no database is configured")
 
-    def _order(self) -> list[int]:
-        """At random; those that did not answer of late only when nobody else does."""
-        now = time.monotonic()
-        order = random.sample(range(len(self._databases)), len(self._databases))
-        return sorted(order, key=lambda number: self._down_until[number] > now)
+def _insert_returning(db: Database, values: Sequence[dict[str, Any]]) -> list[int | None]:
+    """Numbers are given in the order of the rows, and come back in any: those with a key are told apart by it."""
+    made = db.rows(
+        f"{_sql(db, len(values))} ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid, funcid, uniqkey",
+        _bound(values),
+    )
+    plain = iter(sorted(int(jobid) for jobid, _, uniqkey in made if uniqkey is None))
+    keyed = {(int(funcid), uniqkey): int(jobid) for jobid, funcid, uniqkey in made if uniqkey is not None}
+    return [
+        next(plain) if row["uniqkey"] is None else keyed.pop((row["funcid"], row["uniqkey"]), None) for row in values
+    ]
 
-    @staticmethod
-    def _insert_into(db: Database, funcids: Funcids, jobs: Sequence[NewJob]) -> list[str | None]:
-        for name in {job.funcname for job in jobs}:
-            funcids.make(name)  # outside: two clients that make the same name at once must not break each other
-        made = db.atomically(lambda: insert_jobs(db, funcids, jobs))
-        identity = db.config.identity or str(db.index)
-        return [None if jobid is None else f"{identity}-{jobid}" for jobid in made]
 
-    def close(self) -> None:
-        for db in self._databases:
-            db.close()
+def _insert_mysql(db: Database, values: Sequence[dict[str, Any]]) -> list[int | None]:
+    """MySQL has no such clause. A duplicate fails its statement but not the transaction: then one by one."""
+    if len(values) == 1:
+        return [_insert_one_mysql(db, values[0])]
+    free = _free_mysql(db, values)
+    if not free:
+        return [None] * len(values)
+    try:
+        done = db.run(_sql(db, len(free)), _bound([values[place] for place in free]))
+    except IntegrityError:  # a key was taken just now, or differs from another only by what MySQL does not see (case)
+        return [_insert_one_mysql(db, row) for row in values]
+    step = db.one("SELECT @@auto_increment_increment")
+    made = dict(zip(free, range(int(done.lastrowid), 2**63, int(step[0]) if step else 1), strict=False))
+    return [made.get(place) for place in range(len(values))]
+
+
+def _insert_one_mysql(db: Database, row: dict[str, Any]) -> int | None:
+    try:
+        return int(db.run(_sql(db, 1), _bound([row])).lastrowid)
+    except IntegrityError:
+        if row["uniqkey"] is None:
+            raise
+        return None
+
+
+def _free_mysql(db: Database, values: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The places of the rows whose key is not taken: not in the table, and not by a row before."""
+    taken = _taken(db, values)
+    free = []
+    for place, row in enumerate(values):
+        key = (row["funcid"], row["uniqkey"])
+        if row["uniqkey"] is None or key not in taken:
+            free.append(place)
+            taken.add(key)
+    return free
+
+
+def _taken(db: Database, values: Sequence[Mapping[str, Any]]) -> set[tuple[int, str]]:
+    keys = {f"k{n}": row["uniqkey"] for n, row in enumerate(values) if row["uniqkey"] is not None}
+    if not keys:
+        return set()
+    funcids = ",".join(str(funcid) for funcid in {row["funcid"] for row in values})
+    among = ",".join(f":{key}" for key in keys)
+    found = db.rows(
+        f"SELECT funcid, uniqkey FROM {db.table('job')} WHERE funcid IN ({funcids}) AND uniqkey IN ({among})", keys
+    )
+    return {(int(funcid), uniqkey) for funcid, uniqkey in found}

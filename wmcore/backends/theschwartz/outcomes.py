@@ -22,7 +22,7 @@ TRACEBACK_LIMIT = 50_000
 class Who:
     """Which child an attempt belongs to."""
 
-    slot: int
+    slot: int | None  # None: no child, a client that took the job
     pid: int
 
 
@@ -69,11 +69,26 @@ def failures(db: Database, jobid: int) -> int:
     return counted
 
 
+def failure_log(db: Database, jobid: int) -> list[str]:
+    """The messages of a job's failed attempts, oldest first; they outlive the job for a week."""
+    found = db.rows(
+        f"SELECT message FROM {db.table('error')} WHERE jobid = :jobid ORDER BY error_time", {"jobid": jobid}
+    )
+    return [str(row[0]) for row in found]
+
+
+def exit_status(db: Database, jobid: int) -> int | None:
+    """Of a job that has ended, as long as it is kept."""
+    row = db.one(f"SELECT status FROM {db.table('exitstatus')} WHERE jobid = :jobid", {"jobid": jobid})
+    return None if row is None else int(row[0])
+
+
 def record_failure(
     db: Database, local: Database | None, row: Row, funcname: str, failure: Failure, policy: RetryPolicy, who: Who
 ) -> Outcome:
     """A failed attempt at a job that we hold (`row`): it is tried again, or moves to the failed list. `local`: the
-    daemon's own store, for a database without our tables; what goes there is committed before the row is deleted."""
+    daemon's own store, for a database without our tables; what goes there is committed before the row is deleted. A
+    client has none: there the arguments go with the row, as in Perl."""
     failure = _storable(failure)
     before = failures(db, row.jobid)
     _write_error(db, row, failure)
@@ -87,7 +102,7 @@ def record_failure(
         attempts[-1:] = [_attempt(row.now, failure, who)]  # the error row has only its message
     if local is not None:
         _write_failed_locally(local, db, row, funcname, failure, attempts, who)
-    else:
+    elif db.has("wm_failed"):
         _write_failed(db, row, funcname, failure, attempts, who)
     if db.has("wm_attempt"):
         db.run(f"DELETE FROM {db.table('wm_attempt')} WHERE jobid = :jobid", {"jobid": row.jobid})

@@ -62,6 +62,11 @@ def job_id(db: Database, jobid: int) -> str:
     return f"{db.index}-{jobid}"
 
 
+def handle(db: Database, jobid: int) -> str:
+    """As Perl's `as_string` makes it, where the database is configured by the same DSN and user."""
+    return f"{db.config.identity or db.index}-{jobid}"
+
+
 def split_id(wanted: str, what: str) -> tuple[str, int]:
     """The place and the number of an id that a user gave. Raises NotFound."""
     place, _, number = wanted.rpartition("-")
@@ -92,9 +97,11 @@ class Funcids:
         found = self.get(name)
         if found is not None:
             return found
+        # Somebody else may make it in this moment. Where a failed statement spoils a transaction, it may not fail.
+        gently = "" if self._db.dialect.name == "mysql" else " ON CONFLICT (funcname) DO NOTHING"
         try:
-            self._db.run(f"INSERT INTO {self._db.table('funcmap')} (funcname) VALUES (:name)", {"name": name})
-        except IntegrityError:  # somebody else made it in this moment
+            self._db.run(f"INSERT INTO {self._db.table('funcmap')} (funcname) VALUES (:name){gently}", {"name": name})
+        except IntegrityError:
             pass
         found = self.get(name)
         assert found is not None

@@ -1,7 +1,7 @@
 """Which jobs come next, and how they become ours: one class per statement, by the index (funcid, run_after)."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wmcore.backends.theschwartz import rows
@@ -10,8 +10,10 @@ from wmcore.backends.theschwartz.rows import Row
 
 WINDOW = 5000
 """With `prioritize` and without an index for it: the order holds among so many of the oldest ready jobs."""
-CANDIDATES = 50
-"""As TheSchwartz: among so many of the first, those that nobody else holds."""
+
+
+_PRIORITY = "COALESCE(priority, 0) DESC"
+"""NULL priority (Perl's default) counts as 0, on every database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Selection:
     limit: int = 1
     prioritize: bool = False
     floor: int | None = None
+    candidates: int = 50  # TheSchwartz' batch_size: among so many of the first, those that nobody else holds
 
 
 def claimable(db: Database, selection: Selection) -> str:
@@ -37,6 +40,21 @@ def due(db: Database, selection: Selection, funcid: int | None) -> bool:
     return db.one(sql, {"funcid": funcid}) is not None
 
 
+def first(db: Database, selection: Selection, funcid: int | None) -> tuple[int, float, int] | None:
+    """A key by which the next jobs of several classes can be sorted; None where there is none."""
+    if funcid is None:
+        return None
+    where, values = claimable(db, selection), {"funcid": funcid}
+    if selection.prioritize:
+        row = db.one(f"{_by_priority_sql(db, where)} LIMIT 1", values)
+        return None if row is None else (-int(row[1] or 0), 0.0, int(row[0]))
+    row = db.one(
+        f"SELECT jobid, run_after FROM {db.table('job')}{db.claim_index} WHERE {where} ORDER BY run_after LIMIT 1",
+        values,
+    )
+    return None if row is None else (0, float(row[1]), int(row[0]))
+
+
 def take(db: Database, selection: Selection, funcid: int | None, grab_for: int) -> tuple[list[Row], int]:
     """Inside a transaction: the next jobs of a class become ours. Returns them and their lease."""
     ours: list[Row] = []
@@ -49,6 +67,39 @@ def take(db: Database, selection: Selection, funcid: int | None, grab_for: int) 
             if len(ours) == selection.limit:
                 return ours, lease
     return ours, lease
+
+
+@dataclass(frozen=True, slots=True)
+class Coalescing:
+    """Jobs of a class that belong together."""
+
+    funcid: int
+    value: str
+    prefix: bool  # whether `value` is only how it begins
+
+    def condition(self, db: Database) -> str:
+        return f"{db.dialect.coalesce} LIKE :value ESCAPE '!'" if self.prefix else f"{db.dialect.coalesce} = :value"
+
+    def values(self) -> dict[str, int | str]:
+        value = f"{like(self.value)}%" if self.prefix else self.value
+        return {"funcid": self.funcid, "value": value}
+
+
+def like(text: str) -> str:
+    """`text` itself in a pattern of LIKE ... ESCAPE '!'."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def take_coalescing(db: Database, selection: Selection, wanted: Coalescing, lease: int, limit: int) -> list[Row]:
+    """Inside a transaction: up to `limit` due jobs become ours under `lease`, in the order of the queue."""
+    where = f"{claimable(db, selection)} AND {wanted.condition(db)}"
+    order = f"{_PRIORITY}, jobid" if selection.prioritize else "jobid"
+    found = db.rows(
+        f"SELECT jobid FROM {db.table('job')} WHERE {where} ORDER BY {order} LIMIT {int(limit)}", wanted.values()
+    )
+    ids = [int(row[0]) for row in found]
+    ours = [row for row in _among(db, ids, where, order, limit, wanted.values()) if lease > row.now]
+    return [row for row in ours if _grab(db, row, lease)]
 
 
 def _grab(db: Database, row: Row, lease: int) -> bool:
@@ -71,27 +122,36 @@ def _candidates(db: Database, selection: Selection, funcid: int) -> Iterator[lis
         yield _read(db, where, "run_after", selection.limit, values)
         return
     # Without SKIP LOCKED all children would meet at the first row, each waiting for the other's COMMIT.
-    some = _read(db, where, "run_after", max(CANDIDATES, selection.limit), values)
+    some = _read(db, where, "run_after", max(selection.candidates, selection.limit), values)
     random.shuffle(some)
     yield some
 
 
 def _by_priority(db: Database, selection: Selection, funcid: int) -> Iterator[list[Row]]:
-    where = claimable(db, selection)
-    order = "COALESCE(priority, 0) DESC, jobid"
-    ids = _first_by_priority(db, where, order, funcid)
+    where, values = claimable(db, selection), {"funcid": funcid}
+    found = db.rows(f"{_by_priority_sql(db, where)} LIMIT {max(selection.candidates, selection.limit)}", values)
+    ids = [int(row[0]) for row in found]
     # MariaDB locks every row that it sorts: others would find nothing. So: no more rows at a time than we want.
     step = selection.limit if db.dialect.name == "mysql" and db.skip_locked else len(ids)
     for start in range(0, len(ids), max(1, step)):
         chosen = ids[start : start + step]
-        among = ",".join(f":id{number}" for number in range(len(chosen)))
-        values = {"funcid": funcid, **{f"id{number}": jobid for number, jobid in enumerate(chosen)}}
         limit = selection.limit if db.skip_locked or db.dialect.name == "sqlite" else len(chosen)
-        yield _read(db, f"jobid IN ({among}) AND {where}", order, limit, values, index=_primary(db))
+        yield _among(db, chosen, where, f"{_PRIORITY}, jobid", limit, values)
+
+
+def _among(
+    db: Database, ids: Sequence[int], where: str, order: str, limit: int, values: Mapping[str, int | str]
+) -> list[Row]:
+    """Those of `ids` that are still free, locked where the database can."""
+    if not ids:
+        return []
+    among = ",".join(f":id{number}" for number in range(len(ids)))
+    values = {**values, **{f"id{number}": jobid for number, jobid in enumerate(ids)}}
+    return _read(db, f"jobid IN ({among}) AND {where}", order, limit, values, index=_primary(db))
 
 
 def _read(
-    db: Database, where: str, order: str, limit: int, values: dict[str, int], *, index: str | None = None
+    db: Database, where: str, order: str, limit: int, values: Mapping[str, int | str], *, index: str | None = None
 ) -> list[Row]:
     lock = " FOR UPDATE SKIP LOCKED" if db.skip_locked else ""
     hint = db.claim_index if index is None else index
@@ -103,8 +163,6 @@ def _primary(db: Database) -> str:
     return " FORCE INDEX (PRIMARY)" if db.dialect.name == "mysql" else ""
 
 
-def _first_by_priority(db: Database, where: str, order: str, funcid: int) -> Sequence[int]:
-    """NULL priority (Perl's default) counts as 0, on every database."""
+def _by_priority_sql(db: Database, where: str) -> str:
     window = f"SELECT jobid, priority FROM {db.table('job')} WHERE {where} ORDER BY run_after LIMIT {WINDOW}"
-    found = db.rows(f"SELECT jobid FROM ({window}) w ORDER BY {order} LIMIT {CANDIDATES}", {"funcid": funcid})
-    return [int(row[0]) for row in found]
+    return f"SELECT jobid, priority FROM ({window}) w ORDER BY {_PRIORITY}, jobid"

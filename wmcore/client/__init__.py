@@ -1,0 +1,6 @@
+"""What applications use: clients that put jobs into a queue and look after them."""
+
+from wmcore.client.jobs import HeldJob, JobHandle, StoredJob
+from wmcore.client.theschwartz import TheSchwartzClient
+
+__all__ = ["HeldJob", "JobHandle", "StoredJob", "TheSchwartzClient"]
