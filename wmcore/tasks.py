@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from wmcore import backends
+from wmcore.backends.arguments import SERIALIZERS
 from wmcore.config import places
 from wmcore.config.records import Config
 from wmcore.errors import Refused, UsageError
@@ -82,6 +83,7 @@ def insert_parser(whole: Callable[[str], int]) -> argparse.ArgumentParser:
     add("--priority", metavar="N", type=whole, help="higher is sooner, where the configuration has prioritize")
     add("--uniqkey", metavar="K", help="insert only if no job of this class in the queue has this key")
     add("--coalesce", metavar="V", help="the coalescing value")
+    add("--serializer", choices=SERIALIZERS, help="how the argument is written (default: as the configuration says)")
     add("--count", metavar="N", type=whole, default=1, help="insert it N times (default 1)")
     return parser
 
@@ -101,7 +103,7 @@ def insert(config: Config, args: argparse.Namespace) -> int:
         "coalesce": args.coalesce,
     }
     argument, funcname = _argument(args.json), _queue_name(config, args.funcname)
-    with TheSchwartzClient(config.databases, serializer=config.serializer) as client:
+    with TheSchwartzClient(config.databases, serializer=args.serializer or config.serializer) as client:
         for start in range(0, args.count, PER_TRANSACTION):
             handles = client.insert_many(funcname, [argument] * min(PER_TRANSACTION, args.count - start), **options)
             if None in handles:

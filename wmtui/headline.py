@@ -7,7 +7,7 @@ from wmtui.cells import Cell
 from wmtui.formatting import age, clock, count, stopwatch
 from wmtui.glyphs import Glyphs
 from wmtui.picture import RESTART_SHOWN_SECONDS, Phase, Picture
-from wmtui.printing import clean
+from wmtui.printing import clean, reason
 
 Part = tuple[int, Cell]
 URGENT = "bold reverse"
@@ -64,12 +64,15 @@ def _totals(status: Status) -> list[Part]:
 
 
 def _backend(status: Status, glyphs: Glyphs) -> Cell:
-    down = [server for server in status.backend.servers if not server.ok]
+    servers = status.backend.servers
+    down = [server for server in servers if not server.ok]
     if status.backend.ok and not down:
         return Cell("queue ok")
     since = [server.since for server in down if server.since is not None]
+    if down and not since:
+        return Cell("queue not asked yet", "dim")
     for_ = f" {age(status.now - min(since))}" if since else ""
-    part = f"{len(down)} of {len(status.backend.servers)} " if status.backend.ok else ""
+    part = f"{len(since)} of {len(servers)} " if len(servers) > 1 else ""
     return Cell(f"{glyphs.bad} queue {part}DOWN{for_}", "bold red", short=f"{glyphs.bad} queue {part}DOWN")
 
 
@@ -94,7 +97,7 @@ def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> l
     if status.protocol != PROTOCOL:
         told = f"the daemon speaks protocol {status.protocol}, this wmtui {PROTOCOL}: use the wmtui of its version"
         lines.append([Cell(told, URGENT)])
-    lines += [_queue_down(server, status.now, glyphs) for server in status.backend.servers if not server.ok]
+    lines += [_queue_down(server, status.now, glyphs) for server in status.backend.servers if _is_down(server)]
     if status.state == "stopping":
         lines.append([Cell("STOPPING", URGENT), Cell(f"{_at_work(status.pools)} still at work")])
     else:
@@ -116,6 +119,11 @@ def _lost(picture: Picture, now: float) -> list[list[Cell]]:
     return [first, [Cell(clean(link.reason))]]
 
 
+def _is_down(server: Server) -> bool:
+    """Not: nobody has asked it yet."""
+    return not server.ok and server.since is not None
+
+
 def _queue_down(server: Server, now: float, glyphs: Glyphs) -> list[Cell]:
     since = ""
     if server.since is not None:
@@ -124,7 +132,7 @@ def _queue_down(server: Server, now: float, glyphs: Glyphs) -> list[Cell]:
         Cell(f"{glyphs.bad} QUEUE DOWN", "bold reverse red"),
         Cell(clean(server.name), "bold"),
         *([Cell(since)] if since else []),
-        Cell(clean(server.error or "no reason given")),
+        Cell(reason(server) or "no reason given"),
     ]
 
 

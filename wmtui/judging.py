@@ -9,7 +9,7 @@ from itertools import chain
 from wmcore.model import COUNT_LIMIT, DaemonState, PoolState
 from wmcore.protocol.messages import FailedPage, JobClass, Pool, Server, Status
 from wmtui.formatting import age, moment
-from wmtui.printing import clean, plural, shorten
+from wmtui.printing import clean, plural, reason, shorten
 
 REASONS_SHOWN = 8
 TEXT_WIDTH = 160  # characters of an error message or a list of names
@@ -106,7 +106,7 @@ def _databases(servers: Sequence[Server], now: float) -> Iterator[Reason]:
     down = [(server, server.since) for server in servers if not server.ok and server.since is not None]
     state = State.CRITICAL if len(down) == len(servers) else State.WARNING
     for server, since in down:
-        why = _because((server.error or "").removeprefix(f"database {server.name}: "))
+        why = _because(reason(server))
         yield Reason(state, f"database {server.name} is down since {moment(since, now)} ({age(now - since)}){why}")
 
 

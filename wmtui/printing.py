@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from wmcore.protocol.messages import Server
+
 _CONTROL = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _HIDDEN = dict.fromkeys([*range(0x80, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F),
                          *range(0x2066, 0x206A)], 0xFFFD)  # fmt: skip
@@ -40,6 +42,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "
 
 def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def reason(server: Server) -> str:
+    """Why it does not answer, without its name, which stands beside it."""
+    return clean((server.error or "").removeprefix(f"database {server.name}: "))
 
 
 def plural(number: int, word: str) -> str:

@@ -117,7 +117,22 @@ def test_a_queue_that_is_down_is_said_in_words() -> None:
     picture = live(status)
     assert said(headline.banners(picture, UNICODE, NOW)) == ["✗ QUEUE DOWN  db2  since 12:07:28 (4m12s)  refused"]
     left, _ = headline.header(picture, UNICODE, NOW)
+    assert "✗ queue 1 of 2 DOWN 4m12s" in [cell.text for _, cell in left]
+    status.backend.servers = [Server(name="db2", ok=False, since=NOW - 252, error="database db2: refused")]
+    left, _ = headline.header(picture, UNICODE, NOW)
     assert "✗ queue DOWN 4m12s" in [cell.text for _, cell in left]
+    assert said(headline.banners(picture, UNICODE, NOW)) == ["✗ QUEUE DOWN  db2  since 12:07:28 (4m12s)  refused"]
+
+
+def test_a_queue_that_nobody_asked_yet_is_not_down() -> None:
+    """A daemon in its first second."""
+    status = golden()
+    status.backend.ok = False
+    status.backend.servers = [Server(name="db2", ok=False)]
+    picture = live(status)
+    assert headline.banners(picture, UNICODE, NOW) == []
+    left, _ = headline.header(picture, UNICODE, NOW)
+    assert "queue not asked yet" in [cell.text for _, cell in left]
 
 
 def test_draining_and_stopping_have_a_banner() -> None:

@@ -55,6 +55,16 @@ def test_those_of_the_same_value_and_class_come_along(rig: Rig) -> None:
     assert len(rig.jobs()) == 4
 
 
+def test_the_turn_that_was_answered_stays_as_it_was(rig: Rig) -> None:
+    """A child goes through its jobs: the companions must not turn up there too."""
+    insert(rig, "c", "c")
+    child = rig.child()
+    jobs = child.turn((0,), GRAB_FOR).jobs
+    child.start(jobs[0])
+    assert len(more(child, jobs[0], "c")) == 1
+    assert len(jobs) == 1
+
+
 def test_a_prefix_finds_what_begins_with_it(rig: Rig) -> None:
     insert(rig, "x", "a1", "a2", "b1", "a%", "_1")
     child = rig.child()

@@ -21,6 +21,8 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     yield make
     for daemon in made:
         daemon.kill_everything()
+    for daemon in made:
+        assert "failed outside of a job" not in daemon.errors(), "a child died of our own mistake"
 
 
 @pytest.fixture

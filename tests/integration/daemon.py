@@ -130,7 +130,8 @@ class Daemon:
         return (self.folder / "wm.log").read_text()
 
     def errors(self) -> str:
-        return (self.folder / "wm_error.log").read_text()
+        path = self.folder / "wm_error.log"
+        return path.read_text() if path.exists() else ""
 
     def ended(self, word: str = "completed") -> list[str]:
         """Job ids of log lines."""

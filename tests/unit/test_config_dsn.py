@@ -56,7 +56,7 @@ def test_identity_is_perls() -> None:
 def test_any_password_arrives_and_is_never_shown(password: str) -> None:
     entry = parse_database({"dsn": "dbi:Pg:dbname=queue;host=db1", "user": "worker", "pass": password})
     assert make_url(entry.url).password == password
-    assert entry.name == "postgresql+psycopg://worker@db1/queue"
+    assert entry.name == "postgresql://worker@db1/queue"
 
 
 @pytest.mark.parametrize(

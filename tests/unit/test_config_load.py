@@ -64,13 +64,47 @@ def test_the_ancestors_sample(folder: Path) -> None:
     assert config.socket == folder / "run/workermanager.sock"
     assert config.logfile == folder / "log/workermanager.log"
     assert [database.name for database in config.databases] == [
-        f"sqlite:///{folder}/q.db", "postgresql+psycopg://db2/queue",
+        f"sqlite:///{folder}/q.db", "postgresql://db2/queue",
     ]  # fmt: skip
     assert config.databases[1].prefix == "old_"
     assert config.ignored == (
         f"{folder}/c.yml:21: key 'verbose' has no effect any more and is ignored",
         f"{folder}/c.yml:7: key 'driver_cache_expiration' has no effect any more and is ignored",
     )
+
+
+FORK = """workers: {class: mail.Send, name: "Mail::Worker::Send"}
+worker_options:
+  - prioritize: 1
+  - databases:
+      dsn: dbi:mysql:dbname=theschwartz;host=192.0.2.54;mysql_enable_utf8=1
+      user: nobody
+      pass: nobody
+    strict_remove_ability: 0
+    batch_size: 20
+    retry_seconds: 10
+    scoreboard: 1
+inc_path: lib
+startupfile: startup.py
+wait_terminating: 30
+ridge_env: production
+env: {WORKERS: 8}
+"""
+
+
+def test_the_living_forks_shape(folder: Path) -> None:
+    """Its example has a list under worker_options; scalars stand for lists of one, 0 and 1 for booleans."""
+    (folder / "startup.py").write_text("")
+    config = loaded(FORK)
+    assert config.classes == (ClassConfig("mail.Send", "Mail::Worker::Send"),)
+    assert (config.prioritize, config.strict_remove_ability) == (True, False)
+    assert (config.batch_size, config.retry_seconds, config.wait_terminating) == (20, 10, 30)
+    assert (config.inc_path, config.startupfile) == ((folder / "lib",), folder / "startup.py")
+    assert [database.name for database in config.databases] == ["mysql://nobody@192.0.2.54/theschwartz"]
+    assert config.env == (("WORKERS", "8"),)
+    assert [sentence.partition("key ")[2].partition(" ")[0] for sentence in config.ignored] == [
+        "'ridge_env'", "'scoreboard'",
+    ]  # fmt: skip
 
 
 def test_environment_and_password_are_taken_as_written(folder: Path) -> None:

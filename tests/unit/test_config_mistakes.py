@@ -109,6 +109,11 @@ def test_in_worker_options_and_without_the_password(tmp_path: Path, options: str
     assert "s3cret" not in sentence
 
 
+def test_an_option_that_stands_in_two_parts_of_a_list(tmp_path: Path) -> None:
+    said = refused(tmp_path, "workers: a.B\nworker_options:\n  - prioritize: 1\n  - floor: 2\n    prioritize: 0\n")
+    assert "5: key 'prioritize': stands here again (first in line 3); remove one of the two" in said
+
+
 def test_no_database_at_all(tmp_path: Path) -> None:
     assert "TheSchwartz needs a database" in refused(tmp_path, "workers: a.B\n")
 

@@ -106,6 +106,18 @@ def test_status_of_a_daemon_in_trouble() -> None:
     assert " 10k+ " in next(line for line in lines if line.startswith("sandbox.worker.B"))
 
 
+def test_databases_of_which_one_is_down_and_one_was_not_asked_yet() -> None:
+    found = golden()
+    found.backend.ok = False
+    found.backend.servers = [
+        Server(name="db1", ok=False, since=found.now - 60, error="database db1: refused"),
+        Server(name="db2", ok=False),
+        Server(name="db3", ok=True, since=found.now - 60),
+    ]
+    said = [line for line in status.show_status(found) if line.startswith("queue")]
+    assert said == ["queue   db1: DOWN for 1m00s: refused", "queue   db2: not asked yet", "queue   db3: ok for 1m00s"]
+
+
 def test_children_have_a_line_each() -> None:
     lines = status.show_children(golden().children, golden().now)
     assert max(map(len, lines)) <= 80

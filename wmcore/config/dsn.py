@@ -93,7 +93,8 @@ def _check_driver(drivername: str) -> None:
 
 def _for_people(url: URL) -> str:
     shown = {key: value for key, value in url.query.items() if key not in _SECRETS}
-    return url._replace(password=None).set(query=shown).render_as_string()
+    kind = url.drivername.partition("+")[0]
+    return url._replace(password=None).set(drivername=kind, query=shown).render_as_string()
 
 
 # -- Perl's DSNs ------------------------------------------------------------------------------------------------------

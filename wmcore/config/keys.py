@@ -113,7 +113,7 @@ FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31)
 BATCH_SIZE = Key("batch_size", lambda value: value.whole(1, MOST_PER_BATCH), 50)
 RETRY_SECONDS = Key("retry_seconds", seconds, 30.0)
 STRICT_REMOVE_ABILITY = Key("strict_remove_ability", Value.truth, False)
-SERIALIZER = Key("serializer", choice("json", "storable"), "json")
+SERIALIZER = Key("serializer", choice("json", "storable"), "json")  # as wmcore.backends.arguments has them
 
 OPTIONS = (
     "databases", "prioritize", "floor", "batch_size", "retry_seconds", "strict_remove_ability", "serializer",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from wmcore.protocol.messages import Child, GetChildren, GetStatus, JobClass, Pool, Server, Status
 from wmtui.formatting import age, count, duration, memory, rate
-from wmtui.printing import clean, plural, table
+from wmtui.printing import clean, plural, reason, table
 from wmtui.verbs.base import Verb, ask, connect, present
 
 
@@ -65,7 +65,7 @@ def _facts(status: Status) -> list[str]:
         *([f"conf    {clean(status.conf)}"] if status.conf else []),
         *(f"pool    {_pool(pool)}" for pool in status.pools),
         *(f"queue   {_server(server, status.now)}" for server in status.backend.servers),
-        *([f"queue   {clean(status.backend.name)}: DOWN"] if not status.backend.ok else []),
+        *([f"queue   {clean(status.backend.name)}: DOWN"] if not (status.backend.ok or status.backend.servers) else []),
         f"failed  {_failed(status)}",
         *(f"notice  {clean(notice)}" for notice in status.notices),
     ]
@@ -77,9 +77,11 @@ def _pool(pool: Pool) -> str:
 
 
 def _server(server: Server, now: float) -> str:
+    if server.since is None and not server.ok:
+        return f"{clean(server.name)}: not asked yet"
     state = "ok" if server.ok else "DOWN"
     since = "" if server.since is None else f" for {age(now - server.since)}"
-    return f"{clean(server.name)}: {state}{since}" + (f": {clean(server.error)}" if server.error else "")
+    return f"{clean(server.name)}: {state}{since}" + (f": {reason(server)}" if server.error else "")
 
 
 def _failed(status: Status) -> str:

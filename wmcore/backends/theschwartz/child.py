@@ -265,7 +265,7 @@ class TheSchwartzChild:
         except QueueDown:
             return ()
         companions = [self._claimed(place.db, row, job.class_index) for row in found]
-        batch.jobs += companions
+        batch.jobs = [*batch.jobs, *companions]  # not in place: the caller goes through the list that it was given
         return companions
 
     def _extend(self, place: Place, batch: Batch, take_more: Callable[[], list[Row]]) -> list[Row]:
