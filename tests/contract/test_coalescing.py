@@ -136,6 +136,17 @@ def test_a_child_that_dies_between_their_ends_ends_each_as_it_stood(rig: Rig) ->
     assert rig.jobs() == [(third.number, 0)]
 
 
+def test_a_child_that_dies_after_the_first_ones_failure_gives_the_others_back(rig: Rig) -> None:
+    insert(rig, "c", "c", "c")
+    child = rig.child()
+    job = rig.claim(child)
+    companions = more(child, job, "c")
+    assert child.fail(job, Failure("no"), ONCE) is Outcome.FAILED
+    closed = rig.manager().close_book(rig.book())
+    assert (list(closed.completed), list(closed.attempts)) == ([], [])
+    assert list(closed.released) == [each.id for each in companions]
+
+
 def test_the_batch_after_them_is_clean(rig: Rig) -> None:
     insert(rig, "c", "c", "d", "d")
     child = rig.child()

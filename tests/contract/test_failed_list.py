@@ -114,3 +114,19 @@ def test_clean_forgets_what_is_old(rig: Rig) -> None:
     manager.clean(90)
     assert manager.failed_count(ALL) == 1
     assert (rig.count("error"), rig.count("exitstatus")) == (0, 0)
+
+
+def test_clean_takes_thousands_in_small_bites(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of Perl's that nobody ever cleaned."""
+    fail(rig, 1)
+    for power in range(12):  # 2 ** 12 rows
+        rig.sql(f"INSERT INTO error (error_time, jobid, message, funcid) SELECT {power + 1}, 1, 'old', 1 FROM error")
+    before = rig.count("error")
+    assert before > 4000
+    monkeypatch.setattr("wmcore.backends.theschwartz.cleaning.MOST", 2000)
+    manager = rig.manager()
+    manager.clean(90)
+    assert rig.count("error") == before - 2000
+    manager.clean(90)
+    manager.clean(90)
+    assert rig.count("error") == 1, "what is not old stays"

@@ -83,7 +83,8 @@ class Shelf:
 
 def _from_json(entry: dict[str, Any]) -> Book:
     plain = dict(entry)
-    plain["place"] = Place(**plain["place"])
+    place = dict(plain["place"])
+    plain["place"] = Place(**{**place, "companions": tuple(place.get("companions", ()))})
     plain["failure"] = Failure(**plain["failure"])
     plain["policy"] = RetryPolicy(**plain["policy"])
     plain["open_databases"] = tuple(plain["open_databases"])

@@ -29,6 +29,8 @@ FIGURES_UNWATCHED_SECONDS = 5.0
 WATCHED_SECONDS = 10.0
 """So long after a look the figures are kept fresh."""
 CLEAN_SECONDS = 3600.0
+FIRST_CLEAN_SECONDS = 300.0
+"""Sooner: a daemon may be started anew every hour."""
 RECENT = 20
 
 
@@ -226,9 +228,9 @@ class QueueSide:
         self.failed_count, self.failed_recent = count, recent
 
     async def _clean_loop(self, keep_days: float) -> None:
+        pause = FIRST_CLEAN_SECONDS
         while True:
-            await asyncio.sleep(CLEAN_SECONDS)
-            try:
+            await asyncio.sleep(pause)
+            pause = CLEAN_SECONDS
+            with contextlib.suppress(QueueDown):  # the asker says so
                 await self.thread(self.queue.clean, keep_days)
-            except QueueDown:
-                continue

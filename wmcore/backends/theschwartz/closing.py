@@ -91,15 +91,16 @@ class Closer:
         found, place = Found(), book.place
         if place.noted_class < 0 or place.database != db.index:
             return found
-        # Not by the class's place in the configuration: that may have changed since.
+        ids = [place.noted_number, *place.companions]
+        # Not by the class's place in the configuration: that may have changed since. Some of them may have ended.
         funcid_row = db.one(
-            f"SELECT funcid FROM {db.table('job')} WHERE jobid = :jobid AND grabbed_until = :lease",
-            {"jobid": place.noted_number, "lease": place.noted_lease},
+            f"SELECT funcid FROM {db.table('job')} WHERE jobid IN ({','.join(map(str, ids))}) "
+            "AND grabbed_until = :lease LIMIT 1",
+            {"lease": place.noted_lease},
         )
         if funcid_row is None:
             return found
         funcid = int(funcid_row[0])
-        ids = [place.noted_number, *place.companions]
         self._end_each(db, book, found, Held(ids, 0, place.started, place.finished, funcid, place.noted_lease))
         return found
 

@@ -17,6 +17,7 @@ class Dialect:
     auto_id: str  # type of a column that numbers itself
     blob: str
     long_text: str
+    row: str | None  # what names a row of any table; None: DELETE knows LIMIT
     lock_rows: str  # behind a SELECT: its rows are ours until COMMIT
     retry_codes: Sequence[object]  # errors that mean "do that transaction again"
     message_limit: int | None  # of `error.message`
@@ -74,6 +75,7 @@ SQLITE = Dialect(
     auto_id="INTEGER PRIMARY KEY AUTOINCREMENT",
     blob="BLOB",
     long_text="TEXT",
+    row="rowid",
     lock_rows="",
     retry_codes=(),
     message_limit=None,
@@ -91,6 +93,7 @@ POSTGRESQL = Dialect(
     auto_id="BIGSERIAL PRIMARY KEY",
     blob="BYTEA",
     long_text="TEXT",
+    row="ctid",
     lock_rows=" FOR UPDATE",
     retry_codes=("40001", "40P01", "55P03"),
     message_limit=None,
@@ -111,6 +114,7 @@ MYSQL = Dialect(
     auto_id="BIGINT UNSIGNED PRIMARY KEY NOT NULL AUTO_INCREMENT",
     blob="LONGBLOB",
     long_text="LONGTEXT",
+    row=None,
     lock_rows=" FOR UPDATE",
     retry_codes=(1213, 1205, 1020),
     message_limit=255,

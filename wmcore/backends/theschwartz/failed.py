@@ -79,12 +79,6 @@ class Store:
         if done.rowcount != 1:
             raise NotFound(f"there is no failed job {self.key}-{number}; it may have been deleted")
 
-    def forget(self, keep_days: float) -> None:
-        self.db.run(
-            f"DELETE FROM {self.db.table('wm_failed')} WHERE failed_at < {self.db.dialect.second} - :age",
-            {"age": int(keep_days * 86400)},
-        )
-
     def _record(self, row: Any, attempts: tuple[AttemptRow, ...] = ()) -> FailedRow:
         (number, funcname, jobid, failed_at, insert_time, run_after, arg, message, count, priority, uniqkey, coalesce,
          host, slot, retried_as) = row  # fmt: skip

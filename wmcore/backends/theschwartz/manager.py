@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow
-from wmcore.backends.theschwartz import failed, rows, schema
+from wmcore.backends.theschwartz import cleaning, failed, rows, schema
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
@@ -18,7 +18,6 @@ from wmcore.model import COUNT_LIMIT, QueueFigures
 
 LOCAL = "l"
 """The key of the daemon's own failed store."""
-WEEK = 7 * 86400
 WINDOW = COUNT_LIMIT + 1000
 """So many of a class's oldest due rows are looked at to count the ready and the running ones."""
 
@@ -239,22 +238,13 @@ class TheSchwartzManager:
         store.delete(number)
 
     def clean(self, failed_keep_days: float) -> None:
-        for store in self._stores():
-            store.forget(failed_keep_days)
+        cleaning.forget_failed([store.db for store in self._stores()], failed_keep_days)
         for db in self._here.databases:
             try:
                 db.require_schema()
             except QueueDown:
                 continue
-            second = db.dialect.second
-            # Without our tables attempts are counted by these rows: those of jobs that still wait are needed.
-            gone = f"NOT EXISTS (SELECT 1 FROM {db.table('job')} j WHERE j.jobid = {db.table('error')}.jobid)"
-            spared = f" AND {gone}" if db.bare else ""
-            db.run(f"DELETE FROM {db.table('error')} WHERE error_time < {second} - {WEEK}{spared}")
-            db.run(f"DELETE FROM {db.table('exitstatus')} WHERE delete_after < {second}")
-            if db.has("wm_attempt"):
-                gone = f"NOT EXISTS (SELECT 1 FROM {db.table('job')} j WHERE j.jobid = {db.table('wm_attempt')}.jobid)"
-                db.run(f"DELETE FROM {db.table('wm_attempt')} WHERE at < {second} - {WEEK} AND {gone}")
+            cleaning.clean(db)
 
     def close(self) -> None:
         for db in [*self._here.databases, self._here.local]:
