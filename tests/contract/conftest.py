@@ -40,6 +40,15 @@ def make_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeRig
         rig.close()
 
 
+@pytest.fixture(params=["ours", "bare"])
+def either(request: pytest.FixtureRequest, make_rig: MakeRig) -> Rig:
+    """With our tables, and with Perl's alone."""
+    rig = make_rig(tables=request.param == "ours")
+    if request.param == "bare":
+        rig.init_bare()
+    return rig
+
+
 @pytest.fixture
 def rig(make_rig: MakeRig) -> Rig:
     return make_rig()

@@ -4,6 +4,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from sqlalchemy import make_url
+
+from tests.contract.rig import Rig
 
 
 class Proxy:
@@ -66,8 +71,14 @@ def _close(*sockets: socket.socket) -> None:
 
 
 @contextmanager
-def proxied(port: int) -> Iterator[Proxy]:
-    proxy = Proxy(port)
+def proxied(rig: Rig) -> Iterator[Proxy]:
+    """The rig's children reach its first database through a proxy; it goes on being broken afterwards."""
+    first, *others = rig.config.databases
+    url = make_url(first.url)
+    assert url.port is not None
+    proxy = Proxy(url.port)
+    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
+    rig.child_databases = (replace(first, url=through), *others)
     try:
         yield proxy
     finally:

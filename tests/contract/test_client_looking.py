@@ -12,15 +12,6 @@ from wmcore.errors import NotFound, QueueDown
 from wmcore.model import Failure, RetryPolicy
 
 
-@pytest.fixture(params=["ours", "bare"])
-def either(request: pytest.FixtureRequest, make_rig: MakeRig) -> Rig:
-    """With our tables, and with Perl's alone."""
-    rig = make_rig(tables=request.param == "ours")
-    if request.param == "bare":
-        rig.init_bare()
-    return rig
-
-
 def test_a_job_is_looked_up_by_its_handle(either: Rig) -> None:
     client = either.client()
     later = int(time.time()) + 500

@@ -117,12 +117,7 @@ def test_a_book_is_closed_where_it_can_be(pair: Rig) -> None:
 def test_an_end_that_cannot_be_written_is_left_to_the_manager(pair: Rig) -> None:
     """The database of the finished job is down: the child leaves, the next one works with the other."""
     into(pair, 0)
-    first, second = pair.config.databases
-    url = make_url(first.url)
-    assert url.port is not None
-    with proxied(url.port) as proxy:
-        through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
-        pair.child_databases = (replace(first, url=through), second)
+    with proxied(pair) as proxy:
         child = pair.child()
         job = pair.claim(child)
         child.complete(job)

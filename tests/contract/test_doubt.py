@@ -1,12 +1,9 @@
 """A connection that breaks in the COMMIT: whether it happened or not, nothing is done twice and nothing is lost."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
-from sqlalchemy import make_url
 
-from tests.contract.conftest import MakeRig
 from tests.contract.proxy import Proxy, proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
 from wmcore.backends.base import ChildQueue, Filter, NewJob
@@ -22,19 +19,11 @@ def lose(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["ours", "bare"])
-def broken(make_rig: MakeRig, request: pytest.FixtureRequest) -> Iterator[tuple[Rig, Proxy]]:
+@pytest.fixture
+def broken(either: Rig) -> Iterator[tuple[Rig, Proxy]]:
     """A rig whose children reach the database through a proxy."""
-    rig = make_rig(tables=request.param == "ours")
-    if request.param == "bare":
-        rig.init_bare()
-    (entry,) = rig.config.databases
-    url = make_url(entry.url)
-    assert url.port is not None
-    with proxied(url.port) as proxy:
-        through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
-        rig.child_databases = (replace(entry, url=through),)
-        yield rig, proxy
+    with proxied(either) as proxy:
+        yield either, proxy
 
 
 def twice(proxy: Proxy, lose: str, act: Callable[[], object]) -> object:

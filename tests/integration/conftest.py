@@ -22,7 +22,7 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     for daemon in made:
         daemon.kill_everything()
     for daemon in made:
-        assert "failed outside of a job" not in daemon.errors(), "a child died of our own mistake"
+        assert daemon.is_broken or "failed outside of a job" not in daemon.errors(), "a child died of our own mistake"
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ WORKERS = Path(__file__).parent / "lib"
 class Daemon:
     def __init__(self, folder: Path, dsn: str, workers: list[Any] | None = None, **settings: Any) -> None:
         self.folder = folder
+        self.is_broken = False  # its worker classes kill children outside of jobs
         folder.mkdir(exist_ok=True, parents=True)
         self.dsn = dsn
         self.conf = folder / "conf.yml"

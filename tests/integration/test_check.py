@@ -105,6 +105,7 @@ def test_failed_jobs(daemon: Daemon) -> None:
 
 def test_children_that_cannot_live_are_critical(make_daemon: Callable[..., Daemon]) -> None:
     daemon = make_daemon(workers=["broken.Born"]).init_db()
+    daemon.is_broken = True
     (daemon.folder / "broken.py").write_text(
         "import os\n"
         "from wmcore import Worker\n"

@@ -194,6 +194,7 @@ def test_log_shows_the_last_lines(daemon: Daemon) -> None:
 def test_children_that_die_at_their_start_make_it_back_off(make_daemon: Callable[..., Daemon]) -> None:
     """A class whose constructor works in the loader and fails in the child."""
     daemon = make_daemon(workers=["broken.Born"]).init_db()
+    daemon.is_broken = True
     lib = daemon.folder / "lib"
     lib.mkdir()
     (lib / "broken.py").write_text(

@@ -21,6 +21,8 @@ from wmtui.cli import main, verb_of
 from wmtui.judging import OFF, Limits, State, Thresholds, Verdict, judge, line
 from wmtui.verbs.check import limits, seconds
 
+pytestmark = pytest.mark.usefixtures("nobody_here")
+
 NOW = golden().now
 A, B = "sandbox.worker.A", "sandbox.worker.B"
 EVIL = "x|'y'=\x1b[2J\nCRITICAL: no\u2028 \u202e"
@@ -270,14 +272,6 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "SYSTEM_DIR", tmp_path / "run")
-    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

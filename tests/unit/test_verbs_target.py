@@ -12,13 +12,7 @@ from wmcore.errors import NoDaemon, UsageError
 from wmtui import target
 from wmtui.target import SshTarget, parse_ssh, resolve
 
-
-@pytest.fixture(autouse=True)
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "SYSTEM_DIR", tmp_path / "run")
-    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("nobody_here")
 
 
 @pytest.fixture
