@@ -96,6 +96,7 @@ def test_stop_does_not_wait_for_a_queue_that_takes_nothing(make_daemon: Callable
 
 def test_an_older_child_does_not_undo_the_back_off(make_daemon: Callable[..., Daemon]) -> None:
     daemon = make_daemon().init_db().start("-c", "2")
+    daemon.is_broken = True
     daemon.client().insert("jobs.Sleeps", {"n": 1, "s": 20})
     until(lambda: busy_child(daemon))
     (daemon.folder / "wm.log").rename(daemon.folder / "kept.log")
