@@ -62,10 +62,17 @@ def open_manager_queue(config: Config, names: Sequence[str]) -> ManagerQueue:
     return TheSchwartzManager(config, names, daemon_name(config))
 
 
+INDEX_SECONDS = 86_400
+"""How long it may take to index a live site's table."""
+
+
 def _databases(config: Config) -> "list[Database]":
     from wmcore.backends.theschwartz.database import Database
 
-    return [Database(entry, index, durable=True) for index, entry in enumerate(config.databases)]
+    return [
+        Database(entry, index, durable=True, statement_seconds=INDEX_SECONDS)
+        for index, entry in enumerate(config.databases)
+    ]
 
 
 def init_db(config: Config, dry_run: bool) -> list[str]:

@@ -37,14 +37,18 @@ class CommitInDoubt(QueueDown):
 class Database:
     """A lazily opened connection. Not for two threads at once, never over a fork."""
 
-    def __init__(self, config: DatabaseConfig, index: int, *, durable: bool = False) -> None:
+    def __init__(
+        self, config: DatabaseConfig, index: int, *, durable: bool = False, statement_seconds: int = STATEMENT_SECONDS
+    ) -> None:
         """`durable`: on SQLite, every commit reaches the disk (inserts); else the last ones may be lost with the power,
-        which for claims and acknowledgements means that a job runs again."""
+        which for claims and acknowledgements means that a job runs again. `statement_seconds`: no answer for so long is
+        none."""
         self.config = config
         self.index = index
         self.name = config.name
         self.dialect: Dialect = DIALECTS[make_url(config.url).get_backend_name()]
         self._durable = durable
+        self._statement_seconds = statement_seconds
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._queue_fd: int | None = None
@@ -83,9 +87,9 @@ class Database:
 
     def _make_engine(self) -> Engine:
         url = make_url(self.config.url)
-        arguments = self.dialect.connect_arguments(CONNECT_SECONDS, STATEMENT_SECONDS)
+        arguments = self.dialect.connect_arguments(CONNECT_SECONDS, self._statement_seconds)
         engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
-        statements = [each.format(seconds=STATEMENT_SECONDS) for each in self.dialect.prepare]
+        statements = [each.format(seconds=self._statement_seconds) for each in self.dialect.prepare]
         if self.dialect.name == "sqlite":
             statements.append(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             if url.database and not url.database.startswith((":", "file:")):

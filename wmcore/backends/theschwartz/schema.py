@@ -97,7 +97,9 @@ def _additions(db: Database) -> Iterator[str]:
     leading = {index["column_names"][0] for index in looker.get_indexes(db.table("job"))}
     leading |= set(looker.get_pk_constraint(db.table("job"))["constrained_columns"][:1])
     if "jobid" not in leading:
-        yield f"CREATE INDEX {db.table('wm_job_jobid')} ON {db.table('job')} (jobid)"
+        # PostgreSQL would hold up inserts meanwhile.
+        gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
+        yield f"CREATE INDEX{gently} {db.table('wm_job_jobid')} ON {db.table('job')} (jobid)"
 
 
 def create(db: Database, *, dry_run: bool) -> list[str]:
