@@ -12,15 +12,16 @@ The manager reads everything without asking anybody: a wedged child is visible, 
 
 import mmap
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wmcore.backends.base import MOST_COMPANIONS, Place
+from wmcore.backends.base import MOST_COMPANIONS, Place, Progress
 from wmcore.model import ChildState
 
 MAGIC = 0x31_44_52_4F_42_4D_57  # "WMBORD1"
-VERSION = 1
+VERSION = 2
 CAPACITY = 1024
 """Slots that a daemon can have."""
 
@@ -61,7 +62,9 @@ _W_JOB = 24  # job id, up to 96 bytes
 _JOB_BYTES = 96
 _W_OWNER = 36  # this life's token, 32 bytes
 _OWNER_BYTES = 32
-W_COMPANIONS = 40  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
+W_HELD = 40  # jobs of the batch in hand
+W_CLAIMED = 41  # CLOCK_MONOTONIC ns when it was claimed
+W_COMPANIONS = 42  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
 _KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.
@@ -214,6 +217,16 @@ class Scoreboard:
             place=_place(word),
         )
 
+    def progress(self, slot: int) -> Progress:
+        base = self.base(slot)
+        position = self.words[base + W_POSITION]
+        return Progress(self.words[base + W_HELD], position >> 12 & 0xFFF, position & 0xFFF)
+
+    def held_since(self, slot: int) -> int | None:
+        """When a batch was claimed of which something is not started yet (CLOCK_MONOTONIC ns)."""
+        progress = self.progress(slot)
+        return self.words[self.base(slot) + W_CLAIMED] if progress.started < progress.held > 1 else None
+
     def counts(self, class_index: int, slots: int) -> list[int]:
         """A class's counters in the order of COUNTED, since the daemon's start: the sum over the first `slots`."""
         totals = [0] * _COUNTS
@@ -277,10 +290,17 @@ class ChildSlot:
 
     # Position ---------------------------------------------------------------------------------------------------------
 
-    def claimed(self, database: int, seq: int) -> None:
-        self._words[W_NOTED_CLASS] = 0
+    def claimed(self, database: int, seq: int, held: int = 0) -> None:
+        words = self._words
+        words[W_HELD] = 0
+        words[W_NOTED_CLASS] = 0
         self._held = (seq & 0xFFFFFFFF) << 32 | (database & 0xFF) << 24
-        self._words[W_POSITION] = self._held
+        words[W_POSITION] = self._held
+        words[W_CLAIMED] = time.monotonic_ns()
+        words[W_HELD] = held
+
+    def keep_whole(self) -> None:
+        self._words[W_HELD] = 0
 
     def note(self, database: int, number: int, lease: int, class_index: int) -> None:
         words = self._words

@@ -4,7 +4,7 @@ The two never share a connection. A child's object lives in one process and one 
 the manager's threads, a method at a time per thread, and opens its own connections.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,7 +51,7 @@ class Turn:
     late: frozenset[str] = frozenset()
 
 
-MOST_COMPANIONS = 23
+MOST_COMPANIONS = 21
 """Jobs that a slot can note beside the one in hand."""
 
 
@@ -59,8 +59,11 @@ class Position(Protocol):
     """The child's place in its slot, as the queue's code sees it: written by the child alone, read by whoever closes
     the books when the child is gone. One 8-byte word, stored at once."""
 
-    def claimed(self, database: int, seq: int) -> None:
-        """A batch is held: after the claim's COMMIT. `started` and `finished` go back to 0."""
+    def claimed(self, database: int, seq: int, held: int = 0) -> None:
+        """A batch of `held` jobs: after the claim's COMMIT. `started` and `finished` go back to 0."""
+
+    def keep_whole(self) -> None:
+        """Nothing of the batch in hand may be given back by anybody else."""
 
     def note(self, database: int, number: int, lease: int, class_index: int) -> None:
         """Without `wm_claim`: the one job that is about to be claimed, before the claim's COMMIT."""
@@ -107,13 +110,15 @@ class JobQueue(Protocol):
 class ChildQueue(JobQueue, Protocol):
     """A child's side. Every method may raise QueueDown (call again later) or Fenced (leave)."""
 
-    def turn(self, classes: Sequence[int], grab_for: Sequence[int]) -> Turn:
-        """Acknowledge what is finished and claim the next batch: a job of the first of `classes` (indexes, in the order
-        of preference) that has due work; `grab_for[i]` is the lease in seconds of class index i. No classes: only
-        acknowledge. May be called again after QueueDown: nothing is acknowledged or claimed twice."""
+    def turn(self, classes: Sequence[int], grab_for: Sequence[int], most: Sequence[int] | None = None) -> Turn:
+        """Acknowledge what is finished, give back what was not started, and claim the next batch: jobs of the first of
+        `classes` (indexes, in the order of preference) that has due work; of class index i, `grab_for[i]` is the lease
+        in seconds and `most[i]` the number of jobs (None: one). No classes: claim nothing. May be called again after
+        QueueDown: nothing is acknowledged or claimed twice."""
 
-    def start(self, job: Claimed) -> None:
-        """The job is being started (position only)."""
+    def start(self, job: Claimed) -> bool:
+        """The job is about to run. False: it may not, it was given back meanwhile, because a job before it took too
+        long."""
 
     def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
         """The job is done; the row goes with the next turn."""
@@ -147,6 +152,27 @@ class Book:
     policy: RetryPolicy
     pid: int = 0
     open_databases: tuple[int, ...] = ()  # still to do; empty: all
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch has come, as its slot shows it at this moment."""
+
+    held: int  # jobs in it; 0: it may not be cut
+    started: int
+    finished: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlowBatch:
+    """A batch that was claimed longer ago than it should have taken."""
+
+    slot: int
+    owner: str
+    database: int
+    seq: int
+    keep_exit_status_seconds: int
+    progress: Callable[[], Progress]  # to be asked under the lock of its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +295,10 @@ class ManagerQueue(Protocol):
 
     def figures(self, database: int) -> dict[int, QueueFigures]:
         """Per class index; counts bounded by COUNT_LIMIT."""
+
+    def trim(self, batch: SlowBatch) -> list[str]:
+        """Give back what is not started of a batch that takes long, and acknowledge what is finished. Returns the ids
+        of the jobs that were given back. Raises QueueDown."""
 
     def close_book(self, book: Book) -> Closed:
         """Close the books of a dead child in `book.open_databases` (or all). Never raises QueueDown: what did not

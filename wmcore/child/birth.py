@@ -14,6 +14,7 @@ from setproctitle import setproctitle
 
 from wmcore import backends, process
 from wmcore.child.main import Child, Outputs, run_child
+from wmcore.child.pace import Batching
 from wmcore.child.runner import Runner
 from wmcore.child.wakeup import Wakeup
 from wmcore.config.records import Config
@@ -76,7 +77,8 @@ def _prepare(birth: Birth, blocked: set[signal.Signals]) -> Child:
     queue = backends.of(birth.config.type).open_child_queue(birth.config, names, birth.slot, owner, slot)
     runners = [Runner(entry, patient=foreground) for entry in birth.classes]
     pool = birth.config.pools[birth.pool]
-    return Child(slot, queue, runners, pool.classes, wakeup, _outputs(birth))
+    batching = Batching(birth.config.batch_size, birth.config.batch_ms / 1000)
+    return Child(slot, queue, runners, pool.classes, wakeup, _outputs(birth), batching)
 
 
 def _take_terminal(pid: int) -> None:

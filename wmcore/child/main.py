@@ -15,6 +15,7 @@ from setproctitle import setproctitle
 
 from wmcore import events
 from wmcore.backends.base import ChildQueue, Claimed
+from wmcore.child.pace import Batching, Pace
 from wmcore.child.runner import Runner, describe
 from wmcore.child.wakeup import Wakeup
 from wmcore.errors import Fenced, QueueDown, Refused
@@ -27,6 +28,8 @@ from wmcore.worker import Completed, Declined, Failed, Job, Replaced, Verdict
 T = TypeVar("T")
 SAFETY_NET = 15.0
 """Seconds (about) after which an idle child looks for work by itself."""
+LOOK_SECONDS = 0.02
+"""How often a child looks for orders between the jobs of a batch."""
 FINISHED_PATIENCE = 5.0
 """Seconds that a child which was told to leave goes on trying to write a job's end to a queue that is down."""
 
@@ -56,7 +59,7 @@ class Child:
 
     def __init__(
         self, slot: ChildSlot, queue: ChildQueue, runners: Sequence[Runner], classes: Sequence[int], wakeup: Wakeup,
-        outputs: Outputs,
+        outputs: Outputs, batching: Batching,
     ) -> None:  # fmt: skip
         self._slot = slot
         self._queue = queue
@@ -69,6 +72,8 @@ class Child:
         self._log_generation = slot.board.log_generation
         self._grab_for = [runner.grab_for for runner in runners]
         self._failures_to_reach = 0
+        self._batching = batching
+        self._paces = [Pace() for _ in runners]
 
     def run(self) -> None:
         while not self._leaving():
@@ -81,15 +86,35 @@ class Child:
             if not jobs:
                 self._idle()
                 continue
-            for job in jobs:
-                self._run(job)
-                self._rotate(job.class_index)
+            self._run_all(jobs)
         self._slot.state(ChildState.FINISHING)
         self._title("finishing")
-        if self._ended:
+        if self._ended or not self._queue.settled:
             self._insist(lambda: self._turn(()))
         if self._queue.settled:
             self._slot.settled()
+
+    def _run_all(self, jobs: Sequence[Claimed]) -> None:
+        """A batch, of one class. What is not started when something comes between is given back by the next turn."""
+        index = jobs[0].class_index
+        for place, job in enumerate(jobs):
+            if place and self._something_came_between(index):
+                break
+            begun = time.monotonic()
+            if not self._run(job):
+                break
+            self._paces[index].ran(time.monotonic() - begun)
+        self._rotate(index)
+
+    def _something_came_between(self, class_index: int) -> bool:
+        if self._wakeup.long_ago(LOOK_SECONDS):
+            self._look_for_orders()
+        return self._wakeup.finishing or self._slot.told_to_finish(self._pid) or self._slot.board.paused(class_index)
+
+    def _most(self) -> list[int]:
+        """How many jobs of each class the next batch may have: as many as will be done within the bound."""
+        left = max(1, self._slot.works_per_child - self._slot.jobs_done)
+        return [min(left, pace.most(self._batching)) for pace in self._paces]
 
     def _leaving(self) -> bool:
         self._look_for_orders()
@@ -111,7 +136,7 @@ class Child:
     # -- the queue -----------------------------------------------------------------------------------------------------
 
     def _turn(self, classes: Sequence[int]) -> Sequence[Claimed]:
-        turn = self._queue.turn(classes, self._grab_for)
+        turn = self._queue.turn(classes, self._grab_for, self._most())
         ended, self._ended = self._ended, []
         if ended:
             self._book([(job, self._late(job, end) if job.id in turn.late else end) for job, end in ended])
@@ -171,26 +196,29 @@ class Child:
 
     # -- a job ---------------------------------------------------------------------------------------------------------
 
-    def _run(self, claimed: Claimed) -> None:
+    def _run(self, claimed: Claimed) -> bool:
+        """False: it is not ours any more."""
         runner = self._runners[claimed.class_index]
         claimed_ns = time.monotonic_ns()
         self._note_policy(runner, claimed)
         start_ns = time.monotonic_ns()
         delay, lateness = delay_ms(claimed, (start_ns - claimed_ns) / 1e9)
+        if not self._queue.start(claimed):
+            return False
         self._slot.busy(claimed.class_index, claimed.id, start_ns, runner.timeout())
         self._title(runner.name)
-        self._queue.start(claimed)
         try:
             job = runner.run(claimed, self._queue)
         except KeyboardInterrupt:
             self._give_back(claimed)
-            return
+            return False
         self._slot.stop_clock()
         process = (time.monotonic_ns() - start_ns) / 1e6
         self._end(runner, job, process, delay, lateness)
         for companion in job.companions:  # the time that was spent on all of them is the first one's
             self._queue.start(companion.claimed)
             self._end(runner, companion, 0.0, *delay_ms(companion.claimed, 0.0))
+        return True
 
     def _end(self, runner: Runner, job: Job, process: float, delay: float, lateness: float) -> None:
         """Figures in milliseconds."""

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import time
 from types import FrameType
 
 
@@ -23,6 +24,7 @@ class Wakeup:
         for fd in (wake_fd, life_fd, self._signal_reader):
             self._poll.register(fd, select.POLLIN)
         self.finishing = False
+        self._looked_at = 0.0
 
     def arm(self) -> None:
         """Install the handlers; call with the signals still blocked, then unblock them."""
@@ -46,6 +48,10 @@ class Wakeup:
         """Take what has happened already, without waiting."""
         self._take(self._poll.poll(0))
 
+    def long_ago(self, seconds: float) -> bool:
+        """Is the last look or wait longer ago?"""
+        return time.monotonic() - self._looked_at > seconds
+
     def _take(self, ready: list[tuple[int, int]]) -> None:
         for fd, _ in ready:
             try:
@@ -55,5 +61,6 @@ class Wakeup:
             if not data and fd in (self._wake_fd, self._life_fd):
                 self._poll.unregister(fd)
                 self.finishing = True
+        self._looked_at = time.monotonic()
         if os.getppid() != self._parent:
             self.finishing = True

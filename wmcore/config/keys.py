@@ -111,13 +111,14 @@ PREFIX = Key("prefix", Value.text, "")
 PRIORITIZE = Key("prioritize", Value.truth, False)
 FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31), None)
 BATCH_SIZE = Key("batch_size", lambda value: value.whole(1, MOST_PER_BATCH), 50)
+BATCH_MS = Key("batch_ms", lambda value: value.number(1, 10_000), 100.0)
 RETRY_SECONDS = Key("retry_seconds", seconds, 30.0)
 STRICT_REMOVE_ABILITY = Key("strict_remove_ability", Value.truth, False)
 SERIALIZER = Key("serializer", choice("json", "storable"), "json")  # as wmcore.backends.arguments has them
 
 OPTIONS = (
-    "databases", "prioritize", "floor", "batch_size", "retry_seconds", "strict_remove_ability", "serializer",
-    "job_servers", "prefix",
+    "databases", "prioritize", "floor", "batch_size", "batch_ms", "retry_seconds", "strict_remove_ability",
+    "serializer", "job_servers", "prefix",
 )  # fmt: skip
 
 # -- an entry of workers, an entry of pools ---------------------------------------------------------------------------

@@ -50,6 +50,7 @@ def load(
         prioritize=keys.PRIORITIZE.of(options),
         floor=keys.FLOOR.of(options),
         batch_size=keys.BATCH_SIZE.of(options),
+        batch_ms=keys.BATCH_MS.of(options),
         retry_seconds=keys.RETRY_SECONDS.of(options),
         strict_remove_ability=keys.STRICT_REMOVE_ABILITY.of(options),
         serializer=keys.SERIALIZER.of(options),

@@ -17,6 +17,7 @@ from wmcore.manager.formerlife import FormerLife
 from wmcore.manager.loaders import Loaders
 from wmcore.manager.queueside import QueueSide
 from wmcore.manager.state import Pool, State
+from wmcore.manager.trimmer import Trimmer
 from wmcore.model import Outcome
 from wmcore.scoreboard import Scoreboard
 
@@ -196,6 +197,7 @@ class Manager:
         self.queue.on_up = self.bookkeeper.database_up
         self.queue.on_change = self.note
         self._tasks += self.queue.tasks(self.config.failed_keep_days)
+        self._tasks.append(asyncio.create_task(Trimmer(self).run()))
 
     # -- what an operator or a signal wants ----------------------------------------------------------------------------
 

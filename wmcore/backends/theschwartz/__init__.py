@@ -50,6 +50,7 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
         position=position,
         selection=Selection(prioritize=config.prioritize, floor=config.floor, candidates=config.batch_size),
         strict=config.strict_remove_ability,
+        bound_seconds=config.batch_ms / 1000,
         retry_seconds=config.retry_seconds,
         local=cache(lambda: prepare_local(local_store(config.state_dir))),
     )

@@ -1,5 +1,6 @@
 """What a child has in hand: its batch, and its side of each database."""
 
+import time
 from dataclasses import dataclass, field
 
 from wmcore.backends.base import Claimed
@@ -17,16 +18,32 @@ class Batch:
     funcid: int
     lease: int
     jobs: list[Claimed]
+    since: float  # time.monotonic() when it was claimed
     started: int = 0
     finished: int = 0
     acked: int = 0
     keep: dict[int, int] = field(default_factory=dict)  # jobid -> seconds that its exit status is kept
     late: frozenset[str] = frozenset()  # as the last acknowledgement found it
     doubted: bool = False  # the COMMIT of its acknowledgement, or of its job's end, was in doubt
+    whole: bool = False  # nobody else may cut it: jobs were taken along
 
     @property
     def numbers(self) -> list[int]:
         return [job.number for job in self.jobs]
+
+    def may_be_cut(self, bound_seconds: float) -> bool:
+        """Was it held for so long that the manager may have given back what is not started?"""
+        return not self.whole and len(self.jobs) > 1 and time.monotonic() - self.since > bound_seconds
+
+    @property
+    def has_rest(self) -> bool:
+        """Is there something that the manager may be giving back at this moment?"""
+        return not self.whole and self.finished < len(self.jobs) > 1
+
+    def cut(self, kept: int, acked: int) -> None:
+        """The manager did so, and acknowledged what had finished."""
+        del self.jobs[kept:]
+        self.acked = max(self.acked, acked)
 
 
 @dataclass(slots=True)

@@ -1,12 +1,12 @@
 """An application's own connection, inside whose transaction jobs are inserted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, make_url
 from sqlalchemy.orm import Session
 
-from wmcore.backends.theschwartz.database import Database, statement
+from wmcore.backends.theschwartz.database import Database
 from wmcore.errors import Refused
 
 T = TypeVar("T")
@@ -28,8 +28,8 @@ class Borrowed(Database):
     def connect(self) -> Connection:
         return self._given
 
-    def run(self, sql: str, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
-        return self._given.execute(statement(sql), values or {})
+    def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
+        return send(self._given)
 
     def atomically(self, work: Callable[[], T]) -> T:
         return work()

@@ -30,15 +30,19 @@ class TheSchwartzChild:
 
     def __init__(
         self, databases: Sequence[Database], names: Sequence[str], who: Who, daemon: str, owner: str,
-        position: Position, selection: Selection, strict: bool, retry_seconds: float, local: Callable[[], Database],
+        position: Position, selection: Selection, strict: bool, bound_seconds: float, retry_seconds: float,
+        local: Callable[[], Database],
     ) -> None:  # fmt: skip
-        """`strict`: one order over all classes, instead of classes in turn."""
+        """`strict`: one order over all classes, instead of classes in turn. `bound_seconds`: after this the manager may
+        give back what is not started of a batch."""
         self._names = names
         self._who = who
         self._slot = who.slot or 0
         self._position = position
         self._selection = selection
         self._strict = strict
+        self._bound = bound_seconds
+        self._most: Sequence[int] | None = None
         self._retry_seconds = retry_seconds
         self._local = local
         self._places = [
@@ -50,7 +54,8 @@ class TheSchwartzChild:
 
     # -- turns ---------------------------------------------------------------------------------------------------------
 
-    def turn(self, classes: Sequence[int], grab_for: Sequence[int]) -> Turn:
+    def turn(self, classes: Sequence[int], grab_for: Sequence[int], most: Sequence[int] | None = None) -> Turn:
+        self._most = most
         late: frozenset[str] = frozenset()
         acknowledged = self._batch is not None
         if self._batch is not None:
@@ -96,6 +101,7 @@ class TheSchwartzChild:
             return frozenset(), ()
 
         def work() -> tuple[frozenset[str], list[Row], int, int]:
+            self._adopt(place, batch)
             late = self._delete_batch(place, batch)
             found, class_index, lease = self._take(place, classes, grab_for)
             place.claim.move(found[0].funcid if found else 0, lease, [row.jobid for row in found])
@@ -118,17 +124,18 @@ class TheSchwartzChild:
 
     def _delete_batch(self, place: Place, batch: Batch) -> frozenset[str]:
         """Acknowledge what is finished, give back what was never started."""
-        late = set()
-        for number in range(batch.acked, len(batch.jobs)):
-            job = batch.jobs[number]
-            if number < batch.finished:
-                keep = batch.keep.get(job.number, 0)
-                if not outcomes.delete_finished(place.db, job.number, batch.funcid, batch.lease, keep):
-                    late.add(job.id)
-            else:
-                outcomes.release(place.db, job.number, batch.funcid, batch.lease)
-        batch.late = frozenset(late)
+        finished = batch.jobs[batch.acked : batch.finished]
+        deleted = outcomes.delete_all_finished(
+            place.db, [(job.number, batch.keep.get(job.number, 0)) for job in finished], batch.funcid, batch.lease
+        )
+        batch.late = frozenset(job.id for job in finished if job.number not in deleted)
+        outcomes.release_all(place.db, batch.numbers[max(batch.acked, batch.finished) :], batch.funcid, batch.lease)
         return batch.late
+
+    def _adopt(self, place: Place, batch: Batch) -> None:
+        """Inside a transaction: what the manager has done to a batch that took long."""
+        if not place.db.bare and (batch.may_be_cut(self._bound) or batch.has_rest):
+            batch.cut(*place.claim.look())
 
     def _claim_anywhere(self, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         """A batch from the first database that has one, starting behind the last that gave one. Databases that are down
@@ -184,7 +191,8 @@ class TheSchwartzChild:
     def _take(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
         """Inside a transaction: the rows of the first class that has any become ours."""
         for index in self._ranked(place, classes):
-            found, lease = take(place.db, self._selection, self._funcid(place, index), grab_for[index])
+            wanted = replace(self._selection, limit=1 if self._most is None else self._most[index])
+            found, lease = take(place.db, wanted, self._funcid(place, index), grab_for[index])
             if found:
                 return found, index, lease
         return [], 0, 0
@@ -200,22 +208,26 @@ class TheSchwartzChild:
         """Without our tables: one job, noted in the slot before the claim is committed."""
         # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
         grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
-        one = replace(self._selection, limit=1)
+        one = self._selection
         found, lease = place.noted.claim(index, lambda: take(place.db, one, self._funcid(place, index), grab))
         return self._batch_of(place, found, index, lease)
 
     def _hold(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
-        """After the COMMIT: the slot learns of it."""
-        self._position.claimed(place.db.index, place.claim.seq)
-        return self._batch_of(place, found, index, lease)
+        """After the COMMIT: the slot learns of it. Our own clock of the batch starts before the one in the slot: we must
+        know sooner than the manager that it may be cut."""
+        since = time.monotonic()
+        self._position.claimed(place.db.index, place.claim.seq, len(found))
+        return self._batch_of(place, found, index, lease, since)
 
-    def _batch_of(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+    def _batch_of(
+        self, place: Place, found: list[Row], index: int, lease: int, since: float = 0.0
+    ) -> Sequence[Claimed]:
         if not found:
             self._batch = None
             return ()
         jobs = [self._claimed(place.db, row, index) for row in found]
-        self._batch = Batch(place.db.index, found[0].funcid, lease, jobs)
-        return jobs
+        self._batch = Batch(place.db.index, found[0].funcid, lease, jobs, since)
+        return tuple(jobs)
 
     def _claimed(self, db: Database, row: Row, index: int) -> Claimed:
         return Claimed(
@@ -230,10 +242,28 @@ class TheSchwartzChild:
 
     # -- one job -------------------------------------------------------------------------------------------------------
 
-    def start(self, job: Claimed) -> None:
-        batch = self._in_hand(job)
-        batch.started += 1
-        self._position.started(batch.started)
+    def start(self, job: Claimed) -> bool:
+        batch = self._batch
+        if batch is None or batch.finished >= len(batch.jobs) or batch.jobs[batch.finished].id != job.id:
+            return False
+        # In this order: the manager gives back, under the row's lock, what is not started when the bound has passed. So
+        # either it sees this, or we see what it did.
+        self._position.started(batch.finished + 1)
+        if batch.may_be_cut(self._bound) and not self._is_kept(batch):
+            self._position.started(batch.finished)
+            return False
+        batch.started = batch.finished + 1
+        return True
+
+    def _is_kept(self, batch: Batch) -> bool:
+        """The next job of a batch that took long. Not, where nobody can say."""
+        place = self._places[batch.database]
+        try:
+            self._clear_doubt(place)
+            place.db.atomically(lambda: self._adopt(place, batch))
+        except QueueDown:
+            return False
+        return batch.finished < len(batch.jobs)
 
     def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
         batch = self._in_hand(job)
@@ -265,18 +295,28 @@ class TheSchwartzChild:
         except QueueDown:
             return ()
         companions = [self._claimed(place.db, row, job.class_index) for row in found]
-        batch.jobs = [*batch.jobs, *companions]  # not in place: the caller goes through the list that it was given
+        batch.jobs += companions
         return companions
 
     def _extend(self, place: Place, batch: Batch, take_more: Callable[[], list[Row]]) -> list[Row]:
+        """The first time, the jobs behind the running one are given back: they may be among those that are wanted."""
+
         def work() -> list[Row]:
+            if not batch.whole:
+                self._adopt(place, batch)
+                outcomes.release_all(place.db, batch.numbers[batch.started :], batch.funcid, batch.lease)
             found = take_more()
-            if found:
-                place.claim.extend([*batch.numbers, *(row.jobid for row in found)])
+            kept = batch.numbers if batch.whole else batch.numbers[: batch.started]
+            place.claim.extend([*kept, *(row.jobid for row in found)])
             return found
 
+        self._position.keep_whole()
         with place.claim.in_doubt_unless_committed():
-            return place.db.atomically(work)
+            found = place.db.atomically(work)
+        if not batch.whole:
+            del batch.jobs[batch.started :]
+            batch.whole = True
+        return found
 
     def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
         db = self._places[job.database].db
@@ -326,12 +366,12 @@ class TheSchwartzChild:
         self, place: Place, batch: Batch, number: int, job: Claimed, write: Callable[[Row], Outcome]
     ) -> Outcome:
         def work() -> Outcome:
+            self._adopt(place, batch)
             if not place.db.bare:
                 place.claim.acknowledge(number + 1)
-            for earlier in range(batch.acked, number):
-                before = batch.jobs[earlier]
-                keep = batch.keep.get(before.number, 0)
-                outcomes.delete_finished(place.db, before.number, batch.funcid, batch.lease, keep)
+            earlier = batch.jobs[batch.acked : number]
+            ended = [(before.number, batch.keep.get(before.number, 0)) for before in earlier]
+            outcomes.delete_all_finished(place.db, ended, batch.funcid, batch.lease)
             row = outcomes.held(place.db, job.number, batch.funcid, batch.lease)
             if row is not None:
                 self._intended = write(row)
@@ -358,7 +398,11 @@ class TheSchwartzChild:
         if seen is None:  # the turn did happen: what it claimed has been given back
             self._batch = None
             self._position.claimed(place.db.index, place.claim.seq)
-        return seen
+            return None
+        kept, acked = seen
+        if batch is not None and batch.database == place.db.index:
+            del batch.jobs[kept:]
+        return acked
 
     def _in_hand(self, job: Claimed) -> Batch:
         assert self._batch is not None

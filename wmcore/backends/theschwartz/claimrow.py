@@ -83,6 +83,18 @@ class ClaimRow:
         )
         self._own(done.rowcount)
 
+    def look(self) -> tuple[int, int]:
+        """Inside a transaction, under the row's lock: how many ids of the batch in hand are still ours, and how many
+        are acknowledged. Raises Fenced."""
+        row = self._db.one(
+            f"SELECT ids, acked FROM {self._table} WHERE {OWN} AND owner = :owner AND seq = :seq"
+            f"{self._db.dialect.lock_rows}",
+            {**self._keys, "seq": self.seq},
+        )
+        self._own(0 if row is None else 1)
+        assert row is not None
+        return len(unpack(row[0])), int(row[1])
+
     def acknowledge(self, count: int) -> None:
         """Inside a transaction: the first `count` jobs of the batch have ended. Raises Fenced."""
         done = self._db.run(
@@ -104,15 +116,15 @@ class ClaimRow:
             self.in_doubt = self._registered
             raise
 
-    def settle(self, held: Sequence[int]) -> int | None:
+    def settle(self, held: Sequence[int]) -> tuple[int, int] | None:
         """After a COMMIT in doubt. None: the turn happened, and what it claimed is given back (the next batch, if any,
-        starts from a fresh seq); else the row's `acked`, for the batch still in hand, `held`: what the row has beside
-        it is given back. Raises Fenced, QueueDown."""
+        starts from a fresh seq); else, of the batch still in hand, `held`, how many are still ours and how many
+        acknowledged: what the row has beside them is given back. Raises Fenced, QueueDown."""
         seen = self._db.atomically(lambda: self._settle(held))
         self.in_doubt = False
         return seen
 
-    def _settle(self, held: Sequence[int]) -> int | None:
+    def _settle(self, held: Sequence[int]) -> tuple[int, int] | None:
         row = self._db.one(
             f"SELECT owner, seq, lease, funcid, ids, acked FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}",
             self._keys,
@@ -120,15 +132,16 @@ class ClaimRow:
         if row is None or row[0] != self._owner:
             self._own(0)
         assert row is not None
-        unknown = unpack(row[4])
+        ids, acked = unpack(row[4]), int(row[5])
+        kept = 0
         if int(row[1]) == self.seq:
-            del unknown[: max(len(held), int(row[5]))]
-        for jobid in unknown:
-            outcomes.release(self._db, jobid, int(row[3]), int(row[2]))
+            kept = sum(1 for ours, theirs in zip(held, ids, strict=False) if ours == theirs)
+        unknown = ids[max(kept, acked) :] if int(row[1]) == self.seq else ids
+        outcomes.release_all(self._db, unknown, int(row[3]), int(row[2]))
         if int(row[1]) == self.seq:
             if unknown:
-                self.extend(held)
-            return int(row[5])
+                self.extend(ids[: max(kept, acked)])
+            return kept, acked
         self.seq = int(row[1]) + 1
         self._db.run(
             f"UPDATE {self._table} SET seq = :seq, ids = '', acked = 0 WHERE {OWN}", {**self._keys, "seq": self.seq}

@@ -56,6 +56,7 @@ class Database:
         self.tables: frozenset[str] = frozenset()
         self.fine_insert_time = False
         self.skip_locked = False
+        self.returns_deleted = False
         self.claim_index = ""
 
     # -- connecting ----------------------------------------------------------------------------------------------------
@@ -119,6 +120,7 @@ class Database:
         columns = {row[0] for row in connection.execute(statement(d.list_columns), job)}
         self.fine_insert_time = "wm_insert_time" in columns
         self.skip_locked = d.can_skip_locked(connection)
+        self.returns_deleted = d.name != "mysql" or bool(getattr(connection.dialect, "is_mariadb", False))
         if d.list_indexes and self.has("job"):
             self.claim_index = claim_index(connection.execute(statement(d.list_indexes + job["job"])).all())
 
@@ -163,10 +165,13 @@ class Database:
     def run(self, sql: str, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """One statement. Raises QueueDown, Refused for a value that the database does not take, Retry inside of a
         transaction; IntegrityError passes."""
+        return self._execute(lambda connection: connection.execute(statement(sql), values or {}))
+
+    def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
         for attempt in range(ATTEMPTS):
             used_before = self._connection is not None
             try:
-                return self.connect().execute(statement(sql), values or {})
+                return send(self.connect())
             except IntegrityError:
                 raise
             except (DataError, OverflowError, UnicodeEncodeError) as error:
@@ -183,6 +188,10 @@ class Database:
                     continue  # it went stale while nobody used it: the server was started anew, or had a time limit
                 raise self.meaning(error) from None
         raise QueueDown(f"database {self.name}: busy in {ATTEMPTS} attempts")
+
+    def run_literally(self, sql: str) -> CursorResult[Any]:
+        """One statement made of our own words and numbers: long lists of ids are not worth compiling."""
+        return self._execute(lambda connection: connection.exec_driver_sql(sql))
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
         return list(self.run(sql, values).all())

@@ -5,13 +5,14 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow
+from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, SlowBatch
 from wmcore.backends.theschwartz import cleaning, failed, rows, schema
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.backends.theschwartz.selecting import Selection, claimable
+from wmcore.backends.theschwartz.trimming import trim
 from wmcore.config.records import Config, DatabaseConfig
 from wmcore.errors import NotFound, QueueDown, Refused
 from wmcore.model import COUNT_LIMIT, QueueFigures
@@ -144,6 +145,10 @@ class TheSchwartzManager:
         return QueueFigures(ready, int(row[3]), running, oldest)
 
     # -- books ---------------------------------------------------------------------------------------------------------
+
+    def trim(self, batch: SlowBatch) -> list[str]:
+        db = self._here.databases[batch.database]
+        return db.atomically(lambda: trim(db, self._daemon, batch))
 
     def _closer(self) -> Closer:
         return Closer(self._daemon, self._names, lambda: prepare_local(self._here.local), self._born)

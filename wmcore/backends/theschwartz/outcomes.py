@@ -3,6 +3,7 @@ in its WHERE clause whose job it means."""
 
 import json
 import socket
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wmcore.backends.theschwartz import rows
@@ -35,6 +36,35 @@ def delete_finished(db: Database, jobid: int, funcid: int, lease: int, keep_seco
     if done.rowcount == 1 and keep_seconds > 0:
         _keep_exit_status(db, jobid, funcid, 0, keep_seconds)
     return done.rowcount == 1
+
+
+def delete_all_finished(db: Database, ended: Sequence[tuple[int, int]], funcid: int, lease: int) -> set[int]:
+    """Acknowledge completed jobs (jobid, seconds that the exit status is kept). Returns those that were still ours."""
+    if not ended:
+        return set()
+    plain = [jobid for jobid, keep in ended if keep <= 0]
+    if len(plain) < len(ended):
+        return {jobid for jobid, keep in ended if delete_finished(db, jobid, funcid, lease, keep)}
+    job, where = db.table("job"), f"funcid = {funcid} AND grabbed_until = {lease} AND jobid IN ({_listed(plain)})"
+    if db.returns_deleted:
+        return {int(row[0]) for row in db.run_literally(f"DELETE FROM {job} WHERE {where} RETURNING jobid")}
+    ours = {int(row[0]) for row in db.run_literally(f"SELECT jobid FROM {job} WHERE {where} FOR UPDATE")}
+    if ours:
+        db.run_literally(f"DELETE FROM {job} WHERE funcid = {funcid} AND jobid IN ({_listed(ours)})")
+    return ours
+
+
+def release_all(db: Database, jobids: Sequence[int], funcid: int, lease: int) -> None:
+    """Give back jobs that were not started, where they are still ours."""
+    if jobids:
+        db.run_literally(
+            f"UPDATE {db.table('job')} SET grabbed_until = 0 "
+            f"WHERE funcid = {funcid} AND grabbed_until = {lease} AND jobid IN ({_listed(jobids)})"
+        )
+
+
+def _listed(jobids: Iterable[int]) -> str:
+    return ",".join(map(str, jobids))
 
 
 def release(db: Database, jobid: int, funcid: int, lease: int, run_after: float | None = None) -> bool:

@@ -60,13 +60,30 @@ def take(db: Database, selection: Selection, funcid: int | None, grab_for: int) 
     ours: list[Row] = []
     lease = 0
     for chunk in _candidates(db, selection, funcid) if funcid is not None else ():
-        for row in chunk:
-            lease = lease or int(row.now) + grab_for
-            if _grab(db, row, lease):
-                ours.append(row)
-            if len(ours) == selection.limit:
-                return ours, lease
+        if chunk:
+            lease = lease or int(chunk[0].now) + grab_for
+            ours += _grab_all(db, chunk, lease, selection.limit - len(ours))
+        if len(ours) == selection.limit:
+            break
     return ours, lease
+
+
+def _grab_all(db: Database, found: Sequence[Row], lease: int, limit: int) -> list[Row]:
+    """At most `limit` of them become ours."""
+    if db.skip_locked or db.dialect.name == "sqlite":  # nobody else can have them: they, or everything, are locked
+        ours = list(found[:limit])
+        db.run_literally(
+            f"UPDATE {db.table('job')} SET grabbed_until = {lease} "
+            f"WHERE funcid = {ours[0].funcid} AND jobid IN ({','.join(str(row.jobid) for row in ours)})"
+        )
+        return ours
+    ours = []
+    for row in found:
+        if len(ours) == limit:
+            break
+        if _grab(db, row, lease):
+            ours.append(row)
+    return ours
 
 
 @dataclass(frozen=True, slots=True)
