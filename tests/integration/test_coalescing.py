@@ -48,7 +48,7 @@ def test_a_killed_child_leaves_none_of_them_behind(
         for number in range(12):
             client.insert("jobs.Together", {"n": number, "s": 0.5}, coalesce="all")
     daemon.start("-c", "1")
-    until(lambda: daemon.counts("jobs.Together").queue.running == 12)
+    until(lambda: daemon.rows("SELECT count(*) FROM job WHERE grabbed_until > 0")[0][0] == 12)
     (child,) = daemon.status().children
     os.kill(child.pid, signal.SIGKILL)
     until(lambda: daemon.counts("jobs.Together").completed == 12)
