@@ -30,7 +30,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Place:
+class Side:
     """One database as this child uses it."""
 
     db: Database

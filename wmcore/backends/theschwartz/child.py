@@ -13,16 +13,24 @@ from dataclasses import replace
 
 from wmcore.backends.base import Claimed, NewJob, Position, Turn
 from wmcore.backends.theschwartz import outcomes, rows
-from wmcore.backends.theschwartz.batch import Batch, Place
+from wmcore.backends.theschwartz.batch import Batch, Side
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
 from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Coalescing, Selection, due, first, take, take_coalescing
+from wmcore.backends.theschwartz.selecting import (
+    MOST_AT_ONCE,
+    Coalescing,
+    Selection,
+    due,
+    first,
+    take,
+    take_coalescing,
+)
 from wmcore.errors import Fenced, QueueDown
-from wmcore.model import Failure, Outcome, RetryPolicy
+from wmcore.model import MOST_IN_BATCH, Failure, Outcome, RetryPolicy
 
 
 class TheSchwartzChild:
@@ -42,7 +50,7 @@ class TheSchwartzChild:
         self._retry_seconds = retry_seconds
         self._local = local
         self._places = [
-            Place(db, Funcids(db), ClaimRow(db, daemon, self._slot, owner), Noted(db, position)) for db in databases
+            Side(db, Funcids(db), ClaimRow(db, daemon, self._slot, owner), Noted(db, position)) for db in databases
         ]
         self._next = self._slot % len(self._places)
         self._batch: Batch | None = None
@@ -66,7 +74,7 @@ class TheSchwartzChild:
             raise
 
     def _acknowledge_or_leave(
-        self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
+        self, place: Side, classes: Sequence[int], grab_for: Sequence[int]
     ) -> tuple[frozenset[str], Sequence[Claimed]]:
         """With several databases, one that is down must not hold this child: it leaves, the manager closes its books
         when the database is back, and the next child works with the others."""
@@ -81,7 +89,7 @@ class TheSchwartzChild:
             raise Fenced(f"a finished job is left to the manager, its database is down: {error}") from None
 
     def _acknowledge(
-        self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
+        self, place: Side, classes: Sequence[int], grab_for: Sequence[int]
     ) -> tuple[frozenset[str], Sequence[Claimed]]:
         """Close the batch in hand and, where our tables stand, claim the next in the same transaction."""
         batch = self._batch
@@ -106,7 +114,7 @@ class TheSchwartzChild:
         place.claim.seq += 1
         return late, self._hold(place, found, class_index, lease)
 
-    def _acknowledge_bare(self, place: Place, batch: Batch) -> frozenset[str]:
+    def _acknowledge_bare(self, place: Side, batch: Batch) -> frozenset[str]:
         """In a transaction of its own: the slot has room for one job only."""
         try:
             late = place.db.atomically(lambda: self._delete_batch(place, batch))
@@ -116,19 +124,25 @@ class TheSchwartzChild:
         self._batch = None
         return frozenset() if batch.doubted else late
 
-    def _delete_batch(self, place: Place, batch: Batch) -> frozenset[str]:
+    def _delete_batch(self, place: Side, batch: Batch) -> frozenset[str]:
         """Acknowledge what is finished, give back what was never started."""
-        late = set()
-        for number in range(batch.acked, len(batch.jobs)):
-            job = batch.jobs[number]
-            if number < batch.finished:
-                keep = batch.keep.get(job.number, 0)
-                if not outcomes.delete_finished(place.db, job.number, batch.funcid, batch.lease, keep):
-                    late.add(job.id)
-            else:
-                outcomes.release(place.db, job.number, batch.funcid, batch.lease)
-        batch.late = frozenset(late)
+        batch.late = self._delete(place, batch, batch.finished)
+        for job in batch.jobs[max(batch.acked, batch.finished) :]:
+            outcomes.release(place.db, job.number, batch.funcid, batch.lease)
         return batch.late
+
+    @staticmethod
+    def _delete(place: Side, batch: Batch, count: int) -> frozenset[str]:
+        """Acknowledge the first `count`; returns those that were not ours any more."""
+        late = set()
+        for job in batch.jobs[batch.acked : count]:
+            keep = batch.keep.get(job.number, 0)
+            if not outcomes.delete_finished(place.db, job.number, batch.funcid, batch.lease, keep):
+                late.add(job.id)
+        return frozenset(late)
+
+    def late_before(self) -> frozenset[str]:
+        return frozenset() if self._batch is None else self._batch.late
 
     def _claim_anywhere(self, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         """A batch from the first database that has one, starting behind the last that gave one. Databases that are down
@@ -156,7 +170,7 @@ class TheSchwartzChild:
             raise trouble or QueueDown("no database is up")
         return ()
 
-    def _claim(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
+    def _claim(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         if not place.db.has("job"):
             place.db.require_schema()
         self._clear_doubt(place)
@@ -181,7 +195,7 @@ class TheSchwartzChild:
         place.claim.seq += 1
         return self._hold(place, found, class_index, lease)
 
-    def _take(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
+    def _take(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
         """Inside a transaction: the rows of the first class that has any become ours."""
         for index in self._ranked(place, classes):
             found, lease = take(place.db, self._selection, self._funcid(place, index), grab_for[index])
@@ -189,14 +203,14 @@ class TheSchwartzChild:
                 return found, index, lease
         return [], 0, 0
 
-    def _ranked(self, place: Place, classes: Sequence[int]) -> Sequence[int]:
+    def _ranked(self, place: Side, classes: Sequence[int]) -> Sequence[int]:
         """In the order in which they are asked: as they come, in turn; strictly: by the next job of each."""
         if not self._strict:
             return classes
         firsts = [(first(place.db, self._selection, self._funcid(place, index)), index) for index in classes]
         return [index for _, index in sorted((key, index) for key, index in firsts if key is not None)] or classes
 
-    def _claim_bare(self, place: Place, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
+    def _claim_bare(self, place: Side, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
         """Without our tables: one job, noted in the slot before the claim is committed."""
         # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
         grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
@@ -204,12 +218,12 @@ class TheSchwartzChild:
         found, lease = place.noted.claim(index, lambda: take(place.db, one, self._funcid(place, index), grab))
         return self._batch_of(place, found, index, lease)
 
-    def _hold(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+    def _hold(self, place: Side, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
         """After the COMMIT: the slot learns of it."""
         self._position.claimed(place.db.index, place.claim.seq)
         return self._batch_of(place, found, index, lease)
 
-    def _batch_of(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+    def _batch_of(self, place: Side, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
         if not found:
             self._batch = None
             return ()
@@ -225,7 +239,7 @@ class TheSchwartzChild:
             handle=rows.handle(db, row.jobid),
         )  # fmt: skip
 
-    def _funcid(self, place: Place, index: int) -> int | None:
+    def _funcid(self, place: Side, index: int) -> int | None:
         return place.funcids.get(self._names[index])
 
     # -- one job -------------------------------------------------------------------------------------------------------
@@ -252,6 +266,9 @@ class TheSchwartzChild:
         batch = self._in_hand(job)
         place = self._places[batch.database]
         wanted = Coalescing(batch.funcid, value, prefix)
+        limit = min(limit, MOST_AT_ONCE, MOST_IN_BATCH - len(batch.jobs))
+        if limit < 1:
+            return ()
 
         def take_at_most(most: int) -> list[Row]:
             return take_coalescing(place.db, self._selection, wanted, batch.lease, most)
@@ -268,7 +285,7 @@ class TheSchwartzChild:
         batch.jobs = [*batch.jobs, *companions]  # not in place: the caller goes through the list that it was given
         return companions
 
-    def _extend(self, place: Place, batch: Batch, take_more: Callable[[], list[Row]]) -> list[Row]:
+    def _extend(self, place: Side, batch: Batch, take_more: Callable[[], list[Row]]) -> list[Row]:
         def work() -> list[Row]:
             found = take_more()
             if found:
@@ -296,13 +313,13 @@ class TheSchwartzChild:
 
         return self._finalise(job, write)
 
-    def replace(self, job: Claimed, jobs: Sequence[NewJob]) -> Outcome:
+    def replace(self, job: Claimed, jobs: Sequence[NewJob], keep_exit_status_seconds: int = 0) -> Outcome:
         place = self._places[job.database]
         for new in jobs:
             place.funcids.make(new.funcname)
 
         def write(row: Row) -> Outcome:
-            outcomes.delete_finished(place.db, row.jobid, row.funcid, row.grabbed_until)
+            outcomes.delete_finished(place.db, row.jobid, row.funcid, row.grabbed_until, keep_exit_status_seconds)
             insert_jobs(place.db, place.funcids, jobs)  # behind it: a job may be replaced by one with its own uniqkey
             return Outcome.REPLACED
 
@@ -323,15 +340,12 @@ class TheSchwartzChild:
         return outcome
 
     def _write_end(
-        self, place: Place, batch: Batch, number: int, job: Claimed, write: Callable[[Row], Outcome]
+        self, place: Side, batch: Batch, number: int, job: Claimed, write: Callable[[Row], Outcome]
     ) -> Outcome:
         def work() -> Outcome:
             if not place.db.bare:
                 place.claim.acknowledge(number + 1)
-            for earlier in range(batch.acked, number):
-                before = batch.jobs[earlier]
-                keep = batch.keep.get(before.number, 0)
-                outcomes.delete_finished(place.db, before.number, batch.funcid, batch.lease, keep)
+            batch.late = self._delete(place, batch, number)
             row = outcomes.held(place.db, job.number, batch.funcid, batch.lease)
             if row is not None:
                 self._intended = write(row)
@@ -346,7 +360,7 @@ class TheSchwartzChild:
             batch.doubted = True
             raise
 
-    def _clear_doubt(self, place: Place) -> int | None:
+    def _clear_doubt(self, place: Side) -> int | None:
         """After a COMMIT without an answer: what the row says now; its `acked` where the batch is still held."""
         if place.db.bare:
             place.noted.give_back()
