@@ -26,6 +26,9 @@ PAGE_LIMIT = 1_000
 TAIL_LIMIT = 10_000
 TAIL_BYTES = 4 * 1024 * 1024
 READABLE = 2_000
+LARGE = 64 * 1024
+WHOLE = 1_000_000
+"""Characters of an argument: in a list; bytes from which on it is not decoded there; in a record."""
 
 
 async def hello(manager: "Manager", request: messages.Hello) -> messages.HelloReply:
@@ -174,16 +177,27 @@ async def jobs_list(manager: "Manager", request: messages.ListJobs) -> messages.
         raise Refused(f"a job is ready, delayed or running, not {request.state!r}")
     limit = _limit(request.limit)
     queue = manager.queue
-    rows = await queue.thread(queue.queue.jobs, request.class_name, request.state, request.cursor, limit)
+    return await queue.thread(_job_page, queue.queue, request, limit)
+
+
+def _job_page(queue: Any, request: messages.ListJobs, limit: int) -> messages.JobPage:
+    """In a thread: arguments are decoded here, and may be large."""
+    rows = queue.jobs(request.class_name, request.state, request.cursor, limit)
     jobs = [
         messages.QueuedJob(
             id=row.id, class_name=row.funcname, state=row.state, insert_time=row.insert_time, run_after=row.run_after,
-            grabbed_until=row.grabbed_until, priority=row.priority, uniqkey=row.uniqkey,
-            arg=readable(row.raw, READABLE),
+            grabbed_until=row.grabbed_until, priority=row.priority, uniqkey=row.uniqkey, arg=_glimpse(row.raw),
         )
         for row in rows
     ]  # fmt: skip
     return messages.JobPage(jobs=jobs, cursor=rows[-1].id if len(rows) == limit else None)
+
+
+def _glimpse(raw: bytes) -> str:
+    """Of an argument in a list. A large one is not decoded for the few characters that are shown of it."""
+    if len(raw) <= LARGE:
+        return readable(raw, READABLE)
+    return f"({len(raw):,} bytes) {raw[:READABLE].decode(errors='replace')}"
 
 
 def _filter(asked: messages.FailedFilter) -> Filter:
@@ -200,7 +214,7 @@ async def failed_list(manager: "Manager", request: messages.ListFailed) -> messa
 
 async def failed_get(manager: "Manager", request: messages.GetFailed) -> messages.FailedRecord:
     _ready(manager)
-    row: FailedRow = await manager.queue.thread(manager.queue.queue.failed_get, request.id)
+    row, arg = await manager.queue.thread(_failed_record, manager.queue.queue, request.id)
     attempts = [
         messages.Attempt(
             at=attempt.at, message=attempt.message, traceback=attempt.traceback, exit_status=attempt.exit_status,
@@ -211,8 +225,14 @@ async def failed_get(manager: "Manager", request: messages.GetFailed) -> message
     return messages.FailedRecord(
         id=row.id, class_name=row.funcname, job=row.job, failed_at=row.failed_at, insert_time=row.insert_time,
         run_after=row.run_after, priority=row.priority, uniqkey=row.uniqkey, coalesce=row.coalesce,
-        arg=readable(row.raw, 1_000_000), raw=row.raw, attempts=attempts, retried_as=row.retried_as,
+        arg=arg, raw=row.raw, attempts=attempts, retried_as=row.retried_as,
     )  # fmt: skip
+
+
+def _failed_record(queue: Any, failed_id: str) -> tuple[FailedRow, str]:
+    """In a thread, with its argument for people."""
+    row: FailedRow = queue.failed_get(failed_id)
+    return row, readable(row.raw, WHOLE)
 
 
 async def failed_retry(manager: "Manager", request: messages.RetryFailed) -> messages.FailedChanged:

@@ -86,5 +86,7 @@ class QueueFigures:
     oldest_ms: float | None = None
 
 
+MOST_IN_BATCH = 4000
+"""Jobs that a child can hold: its position in the slot counts to 4,095."""
 COUNT_LIMIT = 10_001
 """A count that reaches this means "more than 10,000": nobody may make a database count a million rows each second."""

@@ -134,10 +134,12 @@ class Job(JobFacts):
     """A job in the hands of `Worker.work`. The first outcome that is given counts, later ones are ignored; it is
     written to the queue when `work` returns."""
 
-    def __init__(self, claimed: Claimed, queue: JobQueue | None = None) -> None:
-        """`queue`: None where the job runs in place."""
+    def __init__(self, claimed: Claimed, queue: JobQueue | None = None, first: "Job | None" = None) -> None:
+        """`queue`: None where the job runs in place. `first`: the job that took this one along."""
         super().__init__(claimed)
         self._queue = queue
+        self._first = first or self
+        self._explicit = False
         self._failures: int | None = None
         self.verdict: Verdict | None = None
         self.companions: list[Job] = []
@@ -178,16 +180,17 @@ class Job(JobFacts):
         """More jobs of this class to do together with this one: those that are due and have the coalescing value
         `value` (this job's own where None is given), or with `prefix` one that begins with it.
 
-        At most `limit` of them, possibly none; ask again for more. They are this child's from now on. Each may be given
-        an outcome of its own; without one it is completed when this job is, and otherwise goes back to the queue with
-        no attempt counted.
+        At most `limit` of them, possibly none; ask again for more (on a database without wm_ tables there are no more
+        than 21 in all). They are this child's from now on. Each may be given an outcome of its own; without one it is
+        completed when this job is, and otherwise goes back to the queue with no attempt counted.
         """
         wanted = self.coalesce if value is None else value
         if self._queue is None or wanted is None or limit < 1:
             return []
-        found = self._queue.coalesce(self._claimed, wanted, limit, prefix=prefix)
-        jobs = [Job(claimed, self._queue) for claimed in found]
-        self.companions += jobs
+        first = self._first
+        found = self._queue.coalesce(first._claimed, str(wanted), limit, prefix=prefix)
+        jobs = [Job(claimed, self._queue, first) for claimed in found]
+        first.companions += jobs
         return jobs
 
     def completed(self) -> None:
@@ -219,19 +222,19 @@ class Job(JobFacts):
     def raised(self, error: BaseException) -> None:
         """`work` ended with `error`: a failure, unless it had given another outcome before."""
         self._settle(Failed(failure_of(error)))
-        self._settle_companions(explicit=False)
 
     def returned(self, result: Any, explicit: bool) -> None:
         """`work` returned."""
+        self._explicit = explicit
         if explicit:
             self._settle(_NOTHING_SAID)
         self._settle(Completed(result))
-        self._settle_companions(explicit)
 
-    def _settle_companions(self, explicit: bool) -> None:
-        done = isinstance(self.verdict, Completed | Replaced)
+    def settle_companions(self, done: bool) -> "list[Job]":
+        """When this job's end is written: those that were given no outcome get theirs. `done`: it was completed."""
         for job in self.companions:
-            job._settle((_NOTHING_SAID if explicit else Completed()) if done else Declined())
+            job._settle((_NOTHING_SAID if self._explicit else Completed()) if done else Declined())
+        return self.companions
 
     def _settle(self, verdict: Verdict) -> None:
         if self.verdict is None:

@@ -52,21 +52,16 @@ def build_parser(verbs: Sequence["Verb"], kind: type[argparse.ArgumentParser]) -
 
 def parse(argv: list[str], verbs: Sequence["Verb"]) -> argparse.Namespace:
     """The common options are taken out first: argparse would let one between two words end the list of words."""
-    kind = CheckParser if verb_of(argv) == "check" else argparse.ArgumentParser
+    kind = CheckParser if is_check(argv) else argparse.ArgumentParser
     defaults = argparse.Namespace(target=None, json=False)
     common, rest = common_options(kind).parse_known_args(argv, defaults)
     return build_parser(verbs, kind).parse_args(rest, common)
 
 
-def verb_of(argv: Sequence[str]) -> str | None:
+def is_check(argv: Sequence[str]) -> bool:
     """Known before anything is parsed, because it decides how a mistake is said."""
-    words = iter(argv)
-    for word in words:
-        if word in ("-t", "--target"):
-            next(words, None)
-        elif not word.startswith("-"):
-            return word
-    return None
+    before = ["", *argv]
+    return any(word == "check" and last not in ("-t", "--target") for last, word in zip(before, argv, strict=False))
 
 
 def all_verbs() -> "list[Verb]":

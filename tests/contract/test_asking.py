@@ -95,3 +95,17 @@ def test_jobs_in_pages(rig: Rig) -> None:
     assert manager.jobs("unknown", None, None, 10) == []
     with pytest.raises(Refused):
         manager.jobs(None, "nonsense", None, 10)
+
+
+def test_the_oldest_is_one_that_can_be_claimed(make_rig: MakeRig) -> None:
+    """Not one below the floor; and one whose lease ran out only since then."""
+    rig = make_rig(floor=5)
+    client = rig.client()
+    old = time.time() - 5000
+    client.insert(A, 1, run_after=old, priority=1)
+    client.insert(A, 2, run_after=old, priority=9, grabbed_until=time.time() - 10)
+    rig.sql("UPDATE job SET insert_time = run_after")
+    figures = rig.manager().figures(0)[0]
+    assert (figures.ready, figures.running) == (1, 0)
+    assert figures.oldest_ms is not None
+    assert 8_000 < figures.oldest_ms < 60_000

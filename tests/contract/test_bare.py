@@ -142,3 +142,15 @@ def test_what_perl_sees_after_init_db(bare: Rig) -> None:
     )
     job = bare.claim(bare.child())
     assert (job.raw, job.insert_time, job.priority) == (b"5", 1_500_000_000, None)
+
+
+@pytest.mark.parametrize("make_rig", ["postgresql"], indirect=True)
+def test_an_index_whose_building_was_interrupted_is_built_anew(make_rig: MakeRig) -> None:
+    rig = make_rig(tables=False)
+    rig.init_bare()
+    rig.init()
+    assert init_db(rig.config, dry_run=True) == []
+    rig.sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('wm_job_jobid')")
+    assert [statement.split()[0] for statement in init_db(rig.config, dry_run=True)] == ["DROP", "CREATE"]
+    rig.init()
+    assert init_db(rig.config, dry_run=True) == []

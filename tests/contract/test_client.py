@@ -4,11 +4,15 @@ import datetime
 import gc
 import multiprocessing
 import os
+import threading
 
 import pytest
 
+from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, Rig
 from wmcore.backends.arguments import decode
+from wmcore.backends.base import NewJob
+from wmcore.backends.theschwartz.database import statement
 from wmcore.client import TheSchwartzClient
 from wmcore.errors import Refused
 
@@ -102,3 +106,50 @@ def test_as_a_context_and_after_closing(rig: Rig) -> None:
     client.insert(A, 2)
     client.close()
     assert len(rig.jobs()) == 2
+
+
+def test_one_client_serves_many_threads(rig: Rig) -> None:
+    client, handles = rig.client(), list[str | None]()
+
+    def insert() -> None:
+        for number in range(25):
+            handles.append(client.insert(A, number))
+
+    threads = [threading.Thread(target=insert) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(set(handles)) == rig.count("job") == 150
+    client.close()
+    assert client.insert(A, 1)
+
+
+def test_keys_that_are_no_text_are_taken_as_text(rig: Rig) -> None:
+    client = rig.client()
+    assert client.insert(A, 1, uniqkey=7, coalesce=8) is not None  # type: ignore[arg-type]
+    assert client.insert(A, 1, uniqkey="7") is None
+    job = client.find_job_with_coalescing_value(A, 8)  # type: ignore[arg-type]
+    assert job is not None
+    assert (job.uniqkey, job.coalesce) == ("7", "8")
+
+
+def test_statements_of_many_lengths_are_few(rig: Rig) -> None:
+    """Each length of its own, kept compiled, took 3 MB for good."""
+    client = rig.client()
+    before = statement.cache_info().misses
+    for count in range(1, 60):
+        client.insert_many(A, range(count))
+    assert statement.cache_info().misses - before < 20
+    assert rig.count("job") == 59 * 60 // 2
+
+
+@pytest.mark.parametrize("make_rig", ["mariadb"], indirect=True)
+def test_an_argument_that_the_server_cannot_take_is_refused(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    with pytest.raises(Refused, match="max_allowed_packet"):
+        rig.client().insert(A, "x" * 17_000_000)
+    child = rig.child()
+    rig.client().insert(A, 1)
+    with pytest.raises(Refused, match="max_allowed_packet"):
+        child.replace(rig.claim(child), [NewJob(A, b"x" * 17_000_000)])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from tests.contract.conftest import MakeRig
@@ -111,6 +111,23 @@ def test_a_connection_to_somewhere_else_is_refused(make_rig: MakeRig) -> None:
     other = make_rig(databases=3)
     with engine_of(other, 2).begin() as connection, pytest.raises(Refused, match="this client's databases are"):
         rig.client().insert(A, 1, connection=connection)
+
+
+def test_another_database_of_the_same_server_is_refused(make_rig: MakeRig) -> None:
+    """Also where the client has one only: the job would get another class's number."""
+    rig = make_rig(databases=2)
+    rig.config, both = replace(rig.config, databases=rig.config.databases[:1]), rig.config
+    url = make_url(both.databases[1].url)
+    with create_engine(url, poolclass=NullPool).begin() as connection, pytest.raises(Refused, match="leads to"):
+        rig.client().insert(A, 1, connection=connection)
+
+
+def test_the_session_of_a_thread_will_do(rig: Rig) -> None:
+    session = scoped_session(sessionmaker(engine_of(rig)))
+    rig.client().insert(A, 1, connection=session)
+    session.commit()
+    session.remove()
+    assert len(rig.jobs()) == 1
 
 
 def test_what_is_no_connection_is_refused(rig: Rig) -> None:

@@ -1,12 +1,14 @@
 """Handles, lists, and jobs that a client takes itself."""
 
 import time
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, Rig
-from wmcore import Job
+from wmcore import Job, TheSchwartzClient
 from wmcore.backends.base import Filter
 from wmcore.errors import NotFound, QueueDown
 from wmcore.model import Failure, RetryPolicy
@@ -180,3 +182,49 @@ def test_questions_to_a_database_that_is_down(rig: Rig) -> None:
     assert client.lookup_job(str(handle)) is not None
 
 
+
+
+def test_an_outcome_is_given_once(rig: Rig) -> None:
+    """Whoever takes the job in the same second has the same lease."""
+    client, other = rig.client(), rig.client()
+    client.insert(A, 1, coalesce="c")
+    ours = client.find_job_with_coalescing_value(A, "c")
+    assert ours is not None
+    assert ours.declined()
+    theirs = other.find_job_with_coalescing_value(A, "c")
+    assert theirs is not None
+    rig.sql(f"UPDATE job SET grabbed_until = {ours.grabbed_until}")
+    assert ours.completed() is False
+    assert len(rig.jobs()) == 1
+
+
+def test_a_key_meets_the_one_that_has_it_in_whatever_database(make_rig: MakeRig) -> None:
+    rig = make_rig(databases=3)
+    for number in range(20):
+        made = [rig.client().insert(A, 1, uniqkey=f"k{number}") for _ in range(3)]
+        assert sorted(handle is None for handle in made) == [False, True, True]
+    used = [len(rig.sql("SELECT 1 FROM job", database=database)) for database in range(3)]
+    assert sum(used) == 20
+    assert max(used) < 20
+
+
+def test_a_list_leaves_out_a_database_that_is_down(make_rig: MakeRig) -> None:
+    rig = make_rig(databases=2)
+    client = rig.client()
+    client.insert_many(A, range(3))
+    entry = rig.config.databases[1]
+    url = make_url(entry.url)
+    away = url.set(database="/nowhere/q.db") if rig.kind == "sqlite" else url.set(port=1)
+    wrong = replace(entry, url=away.render_as_string(hide_password=False))
+    rig.config = replace(rig.config, databases=(rig.config.databases[0], wrong))
+    assert len(rig.client().list_jobs(A)) == len(rig.sql("SELECT 1 FROM job"))
+
+
+def test_what_is_taken_first_and_not_at_all(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    client = TheSchwartzClient(rig.config.databases, prioritize=True, floor=2)
+    for priority in (1, 3, 9, None):
+        client.insert(A, priority, priority=priority, coalesce="c")
+    taken = [client.find_job_with_coalescing_value(A, "c") for _ in range(3)]
+    assert [job and job.priority for job in taken] == [9, 3, None]
+    client.close()

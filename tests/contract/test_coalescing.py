@@ -196,3 +196,41 @@ def test_none_where_the_database_does_not_answer(rig: Rig) -> None:
     child.complete(job)
     child.turn((), GRAB_FOR)
     assert [grabbed for _, grabbed in rig.jobs()] == [0]
+
+
+def test_a_prefix_tells_upper_from_lower_case_where_values_do(rig: Rig) -> None:
+    insert(rig, "x", "Host-a")
+    child = rig.child()
+    found = more(child, rig.claim(child), "host", prefix=True)
+    assert bool(found) == (rig.kind == "mariadb"), "whose columns don't"
+
+
+def test_however_many_are_asked_for(rig: Rig) -> None:
+    insert(rig, "c", "c", "c")
+    child = rig.child()
+    job = rig.claim(child)
+    assert len(more(child, job, "c", 10**9)) == 2
+
+
+def test_no_more_than_the_slot_can_count(make_rig: MakeRig) -> None:
+    """4,095; beyond it everything that was finished ran again."""
+    rig = make_rig()
+    rig.client().insert_many(A, range(4200), coalesce="c")
+    child = rig.child()
+    job, taken = rig.claim(child), 1
+    while found := more(child, job, "c", 1000):
+        taken += len(found)
+    assert taken == 4000
+    assert free(rig) == 200
+
+
+def test_a_late_first_job_is_told_when_another_ends_otherwise(rig: Rig) -> None:
+    insert(rig, "c", "c")
+    child = rig.child()
+    job = rig.claim(child)
+    (companion,) = more(child, job, "c")
+    rig.sql(f"UPDATE job SET grabbed_until = grabbed_until + 7 WHERE jobid = {job.number}")
+    child.complete(job)
+    child.start(companion)
+    assert child.fail(companion, Failure("no"), ONCE) is Outcome.FAILED
+    assert child.late_before() == {job.id}

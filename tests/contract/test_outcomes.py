@@ -132,6 +132,13 @@ def test_replacing_inserts_and_completes_in_one(rig: Rig) -> None:
     assert rig.claim(child, 1).raw == b"2"
 
 
+def test_a_replaced_job_keeps_its_exit_status(rig: Rig) -> None:
+    rig.client().insert(A, 1)
+    child = rig.child()
+    child.replace(rig.claim(child), [NewJob(B, b"2")], keep_exit_status_seconds=100)
+    assert rig.sql("SELECT status FROM exitstatus") == [(0,)]
+
+
 def test_a_job_may_be_replaced_by_one_with_its_own_uniqkey(rig: Rig) -> None:
     rig.client().insert(A, 1, uniqkey="me")
     child = rig.child()

@@ -48,11 +48,51 @@ def test_a_killed_child_leaves_none_of_them_behind(
         for number in range(12):
             client.insert("jobs.Together", {"n": number, "s": 0.5}, coalesce="all")
     daemon.start("-c", "1")
-    until(lambda: daemon.counts("jobs.Together").queue.running == 12)
+    until(lambda: daemon.rows("SELECT count(*) FROM job WHERE grabbed_until > 0")[0][0] == 12)
     (child,) = daemon.status().children
     os.kill(child.pid, signal.SIGKILL)
     until(lambda: daemon.counts("jobs.Together").completed == 12)
     until(daemon.idle)
     assert numbers(daemon) == {str(number): 1 for number in range(12)}
     assert daemon.counts("jobs.Together").retried == 1, "only the one that was at work"
+    daemon.stop()
+
+
+def test_what_is_taken_along_waits_for_the_first_ones_written_end(
+    make_daemon: Callable[..., Daemon], dsn: str
+) -> None:
+    """A successor that the database refuses: the first job has failed, the others have done nothing and go back."""
+    daemon = make_daemon(dsn, workers=["jobs.Refused"]).init_db()
+    with daemon.client() as client:
+        for number in range(3):
+            client.insert("jobs.Refused", {"n": number}, coalesce="c")
+    daemon.start("-c", "1")
+    until(lambda: daemon.counts("jobs.Refused").completed == 3)
+    assert daemon.marks()[0].endswith(":2")
+    assert len(daemon.marks()) > 1, "those that were taken along did not end with a job that failed"
+    daemon.stop()
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_soft_timeout_while_jobs_are_taken_along(
+    make_daemon: Callable[..., Daemon], kind: str, request: pytest.FixtureRequest
+) -> None:
+    """It comes when they are ours for sure: none stays grabbed."""
+    dsn = request.getfixturevalue(kind).new_database()
+    daemon = make_daemon(dsn, workers=["jobs.Soft2"]).init_db()
+    daemon.execute(
+        [
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$",
+            # The COMMIT of a claim with companions takes its time.
+            "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON wm_claim DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+            "WHEN (NEW.ids LIKE '%,%' AND OLD.seq = NEW.seq) EXECUTE FUNCTION slow()",
+        ]
+    )
+    with daemon.client() as client:
+        for number in range(4):
+            client.insert("jobs.Soft2", {"n": number}, coalesce="c")
+    daemon.start("-c", "1")
+    until(lambda: "stopped" in daemon.marks())
+    until(lambda: daemon.rows("SELECT count(*) FROM job")[0][0] == 0, 30)
     daemon.stop()

@@ -17,7 +17,7 @@ from wmcore import paths
 from wmcore.model import COUNT_LIMIT
 from wmcore.protocol.framing import Code, RpcError
 from wmcore.protocol.messages import FailedPage, JobClass, ListFailed, Queue, Server, Status
-from wmtui.cli import main, verb_of
+from wmtui.cli import is_check, main
 from wmtui.judging import OFF, Limits, State, Thresholds, Verdict, judge, line
 from wmtui.verbs.check import limits, seconds
 
@@ -256,8 +256,9 @@ def test_other_verbs_keep_their_way(capsys: pytest.CaptureFixture[str]) -> None:
         main(["-t", "check", "status", "--nonsense"])
     assert raised.value.code == 2
     assert "usage: wmtui" in capsys.readouterr().err
-    found = [verb_of(words) for words in ([], ["-t"], ["-t", "check"], ["--target=x", "check"])]
-    assert found == [None, None, None, "check"]
+    lines = ([], ["-t"], ["-t", "check"], ["-t", "x", "check"], ["--age", "1:2", "check"])
+    found = [is_check(words) for words in lines]
+    assert found == [False, False, False, True, True]
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,8 @@ def test_companions_are_completed_with_their_job() -> None:
     assert (first.coalesce, [each.coalesce for each in others]) == ("c", ["c", "d"])
     first.failed("by itself")
     job.returned(None, explicit=False)
+    assert [each.verdict for each in others] == [None, None], "not before the first one's end is written"
+    assert job.settle_companions(done=True) == [first, *others]
     assert isinstance(first.verdict, Failed)
     assert [each.verdict for each in others] == [Completed()] * 2
 
@@ -97,6 +99,7 @@ def test_companions_of_a_job_that_failed_go_back() -> None:
     done, other = job.coalescing()
     done.completed()
     job.raised(ValueError())
+    job.settle_companions(done=False)
     assert (done.verdict, other.verdict) == (Completed(), Declined())
 
 
@@ -105,7 +108,15 @@ def test_companions_by_the_strict_rule_need_an_outcome_of_their_own() -> None:
     (other,) = job.coalescing()
     job.completed()
     job.returned(None, explicit=True)
+    job.settle_companions(done=True)
     assert isinstance(other.verdict, Failed)
+
+
+def test_a_companion_finds_more_for_the_same_job() -> None:
+    job = make_job(companions=3)
+    (other,) = job.coalescing(limit=1)
+    assert len(other.coalescing()) == 2
+    assert len(job.companions) == 3
 
 
 def test_a_job_without_a_coalescing_value_is_alone() -> None:

@@ -104,7 +104,7 @@ class JobQueue(Protocol):
 
     def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> Sequence[Claimed]:
         """Claim up to `limit` due jobs of the running job's class whose coalescing value is `value`, or begins with it:
-        they are run with it, and ended behind it. None where the queue does not answer: they keep."""
+        they are run with it, and ended behind it. Nothing where the queue does not answer: they keep."""
 
 
 class ChildQueue(JobQueue, Protocol):
@@ -129,8 +129,13 @@ class ChildQueue(JobQueue, Protocol):
     def decline(self, job: Claimed, run_after: float | None) -> Outcome:
         """Give the job back without counting an attempt: DECLINED or LATE."""
 
-    def replace(self, job: Claimed, jobs: Sequence[NewJob]) -> Outcome:
-        """Complete the job and insert its successors in one transaction: REPLACED or LATE."""
+    def replace(self, job: Claimed, jobs: Sequence[NewJob], keep_exit_status_seconds: int = 0) -> Outcome:
+        """Complete the job and insert its successors in one transaction: REPLACED or LATE. Raises Refused for one that
+        the queue does not take: nothing is done then."""
+
+    def late_before(self) -> frozenset[str]:
+        """Which of the jobs that the last `fail`, `decline` or `replace` acknowledged beside its own were not ours any
+        more."""
 
     @property
     def settled(self) -> bool:

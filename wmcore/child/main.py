@@ -137,12 +137,17 @@ class Child:
 
     def _turn(self, classes: Sequence[int]) -> Sequence[Claimed]:
         turn = self._queue.turn(classes, self._grab_for, self._most())
-        ended, self._ended = self._ended, []
-        if ended:
-            self._book([(job, self._late(job, end) if job.id in turn.late else end) for job, end in ended])
+        self._book_ended(turn.late)
         if self._out.debug and turn.jobs:
             self._debug(f"claimed {', '.join(job.id for job in turn.jobs)}")
         return turn.jobs
+
+    def _book_ended(self, late: frozenset[str], *more: tuple[Claimed, JobEnd]) -> None:
+        """All that was completed is acknowledged by now; `late` of it were not ours any more."""
+        ended, self._ended = self._ended, []
+        if ended or more:
+            told = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
+            self._book([*told, *more])
 
     def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
         """It had finished after its lease had gone to somebody else: it does not count as completed here."""
@@ -214,13 +219,15 @@ class Child:
             return False
         self._slot.stop_clock()
         process = (time.monotonic_ns() - start_ns) / 1e6
-        self._end(runner, job, process, delay, lateness)
-        for companion in job.companions:  # the time that was spent on all of them is the first one's
-            self._queue.start(companion.claimed)
+        outcome = self._end(runner, job, process, delay, lateness)
+        done = outcome in (Outcome.COMPLETED, Outcome.REPLACED)
+        for companion in job.settle_companions(done):  # the time that was spent on all of them is the first one's
+            if not isinstance(companion.verdict, Declined):  # what only goes back has failed nothing if we die now
+                self._queue.start(companion.claimed)
             self._end(runner, companion, 0.0, *delay_ms(companion.claimed, 0.0))
         return True
 
-    def _end(self, runner: Runner, job: Job, process: float, delay: float, lateness: float) -> None:
+    def _end(self, runner: Runner, job: Job, process: float, delay: float, lateness: float) -> Outcome:
         """Figures in milliseconds."""
         claimed, verdict = job.claimed, job.verdict
         assert verdict is not None
@@ -232,14 +239,14 @@ class Child:
             self._slot.count(claimed.class_index, _COUNTER[Outcome.COMPLETED])
             self._ended.append((claimed, end))
             self._slot.done(failed=False)
-            return
+            return Outcome.COMPLETED
         outcome = self._insist(lambda: self._finish(claimed, runner, job, verdict))
-        earlier, self._ended = self._ended, []
         self._slot.done(failed=outcome in (Outcome.FAILED, Outcome.RETRIED))
-        self._book([*earlier, (claimed, replace(end, outcome=outcome))])
+        self._book_ended(self._queue.late_before(), (claimed, replace(end, outcome=outcome)))
         if isinstance(verdict, Failed):
             sys.stderr.write(describe(verdict, runner.name, claimed.id, outcome is Outcome.RETRIED, time.time()))
             sys.stderr.flush()
+        return outcome
 
     def _give_back(self, claimed: Claimed) -> None:
         """Ctrl-C at the terminal that this child has to itself: the whole daemon stops."""
@@ -264,7 +271,7 @@ class Child:
             if isinstance(verdict, Declined):
                 return self._queue.decline(claimed, verdict.run_after)
             assert isinstance(verdict, Replaced)
-            return self._queue.replace(claimed, verdict.jobs)
+            return self._queue.replace(claimed, verdict.jobs, runner.limits.keep_exit_status_seconds())
         except Refused as error:  # a successor that the database does not take: the job's own mistake
             print(f"{runner.name} job {claimed.id}: {error}", file=sys.stderr)
             return self._queue.fail(claimed, Failure(str(error)), runner.policy(job))

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -45,7 +45,7 @@ class Runner:
     def run(self, claimed: Claimed, queue: JobQueue) -> Job:
         """Call `work`: the job has a verdict then, and so has each job that it took along. KeyboardInterrupt passes
         through: somebody at the terminal wants to leave."""
-        job = Job(claimed, queue)
+        job = Job(claimed, _Undisturbed(queue))
         pid = os.getpid()
         try:
             with _soft_limit(None if self._patient else self.limits.soft_timeout(), self.name):
@@ -60,6 +60,35 @@ class Runner:
         if self._patient:  # pdb leaves a handler behind that would open its prompt again, between two jobs
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return job
+
+
+class _Undisturbed:
+    """What a job asks of its queue, with a soft timeout, an alarm of the job's own and Ctrl-C held back meanwhile: an
+    exception in the middle of a statement would leave it open whether jobs were claimed."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    def failures(self, job: Claimed) -> int:
+        with _held_back():
+            return self._queue.failures(job)
+
+    def failure_log(self, job: Claimed) -> list[str]:
+        with _held_back():
+            return self._queue.failure_log(job)
+
+    def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> Sequence[Claimed]:
+        with _held_back():
+            return self._queue.coalesce(job, value, limit, prefix=prefix)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Jobs as a client sees them: stored in the queue, or taken by the client itself."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wmcore.backends.base import NewJob, StoredRow
 from wmcore.model import Failure, RetryPolicy
@@ -67,34 +67,43 @@ class JobHandle:
 
 
 class HeldJob(StoredJob):
-    """A job that this client has taken: nobody else runs it before `grabbed_until`. Each outcome is written at once,
-    and says whether the job was still ours (False: nothing was written, somebody else has it). May raise QueueDown."""
+    """A job that this client has taken: nobody else runs it before `grabbed_until`. The first outcome counts and is
+    written at once; it says whether the job was still ours (False: nothing was written, its time was over and somebody
+    else may have it). May raise QueueDown: then the outcome can be given again."""
 
-    def __init__(self, row: StoredRow, queue: "ClientQueue") -> None:
+    def __init__(self, row: StoredRow, queue: "Callable[[], ClientQueue]") -> None:
         super().__init__(row)
         self._queue = queue
+        self._ended = False
 
     def completed(self, keep_exit_status_for: int = 0) -> bool:
         """The job is done. `keep_exit_status_for`: seconds."""
-        return self._queue.complete(self._row, keep_exit_status_for)
+        return self._end(lambda queue: queue.complete(self._row, keep_exit_status_for))
 
     def failed(self, message: object, exit_status: int = 1, *, max_retries: int = 0, retry_delay: int = 0) -> bool:
         """The attempt failed; it is tried again, by whoever works on its class, if no more than `max_retries` failed
         before, after `retry_delay` seconds."""
-        return self._queue.fail(self._row, _failure(message, exit_status), RetryPolicy(max_retries, retry_delay))
+        return self._fail(message, exit_status, RetryPolicy(max_retries, retry_delay))
 
     def permanent_failure(self, message: object, exit_status: int = 1) -> bool:
         """It failed, and is not tried again."""
-        return self._queue.fail(self._row, _failure(message, exit_status), RetryPolicy(permanent=True))
+        return self._fail(message, exit_status, RetryPolicy(permanent=True))
 
     def declined(self, run_after: float | None = None) -> bool:
         """Not now: it goes back, due at `run_after` (Unix seconds; None: now)."""
-        return self._queue.decline(self._row, run_after)
+        return self._end(lambda queue: queue.decline(self._row, run_after))
 
     def replace_with(self, *jobs: NewJob) -> bool:
         """Complete it and insert `jobs` (`Job.new`) in one transaction."""
-        return self._queue.replace(self._row, jobs)
+        return self._end(lambda queue: queue.replace(self._row, jobs))
 
+    def _fail(self, message: object, exit_status: int, policy: RetryPolicy) -> bool:
+        return self._end(lambda queue: queue.fail(self._row, Failure(str(message), "", exit_status), policy))
 
-def _failure(message: Any, exit_status: int) -> Failure:
-    return Failure(str(message), "", exit_status)
+    def _end(self, write: "Callable[[ClientQueue], bool]") -> bool:
+        """Once: whoever has the job next may have taken it in the same second, with the same lease."""
+        if self._ended:
+            return False
+        was_ours = write(self._queue())
+        self._ended = True
+        return was_ours

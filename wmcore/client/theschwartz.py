@@ -1,9 +1,11 @@
 """The client of TheSchwartz."""
 
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from wmcore.backends.arguments import encode
 from wmcore.backends.base import NewJob
@@ -14,8 +16,14 @@ if TYPE_CHECKING:
     from wmcore.backends.base import ClientQueue
 
 
+class _Here(threading.local):
+    """A thread's connections."""
+
+    queue: "ClientQueue | None" = None
+
+
 class TheSchwartzClient:
-    """Inserts jobs for TheSchwartz, and looks after them.
+    """Inserts jobs for TheSchwartz, and looks after them. One client serves all threads of a program.
 
         client = TheSchwartzClient(databases=[{"dsn": "sqlite:///queue.db"}])
         handle = client.insert("sandbox.worker.A", {"foo": 1}, run_after=time.time() + 10)
@@ -31,11 +39,13 @@ class TheSchwartzClient:
         *,
         serializer: str = "json",
         retry_seconds: float = 30.0,
+        prioritize: bool = False,
+        floor: int | None = None,
         inline: bool | None = None,
     ) -> None:
         """`databases`: as in conf.yml, `{dsn, user, pass, prefix}` each. `serializer`: how arguments are written,
         "json", or "storable" for workers in Perl. `retry_seconds`: so long a database that did not answer is left
-        alone. Raises ConfigError."""
+        alone. `prioritize`, `floor`: which jobs `find_job_...` takes first, and not at all. Raises ConfigError."""
         from wmcore.config.dsn import parse_database
 
         self._databases = [
@@ -43,9 +53,11 @@ class TheSchwartzClient:
         ]  # fmt: skip
         self._serializer = serializer
         self._retry_seconds = retry_seconds
+        self._order = (prioritize, floor)
         self._inline = os.environ.get("DISABLE_WORKER", "") not in ("", "0") if inline is None else inline
-        self._queue: ClientQueue | None = None
-        self._pid = 0
+        self._here = _Here()
+        self._open_queues: WeakSet[Any] = WeakSet()
+        self._pid = os.getpid()
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], *, inline: bool | None = None) -> Self:
@@ -54,7 +66,8 @@ class TheSchwartzClient:
 
         config = load(path)
         return cls(
-            config.databases, serializer=config.serializer, retry_seconds=config.retry_seconds, inline=inline
+            config.databases, serializer=config.serializer, retry_seconds=config.retry_seconds,
+            prioritize=config.prioritize, floor=config.floor, inline=inline,
         )  # fmt: skip
 
     # -- inserting -----------------------------------------------------------------------------------------------------
@@ -152,25 +165,33 @@ class TheSchwartzClient:
         return self._take(funcname, prefix, grab_for, prefix=True)
 
     def _take(self, funcname: str, value: str, grab_for: int, *, prefix: bool) -> HeldJob | None:
-        queue = self._open()
-        row = queue.take_coalescing(funcname, value, grab_for, prefix=prefix)
-        return None if row is None else HeldJob(row, queue)
+        row = self._open().take_coalescing(funcname, value, grab_for, prefix=prefix)
+        return None if row is None else HeldJob(row, self._open)
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
     def _open(self) -> "ClientQueue":
-        """Of this process: a fork makes another."""
-        if self._queue is None or self._pid != os.getpid():
+        """This thread's, of this process: another thread and a fork make their own."""
+        here = self._here
+        if self._pid != os.getpid():  # what is open belongs to the process that forked us
+            self._pid, self._open_queues, here.queue = os.getpid(), WeakSet(), None
+        if here.queue is None:
             from wmcore.backends.theschwartz.client import TheSchwartzClientQueue
+            from wmcore.backends.theschwartz.selecting import Selection
 
-            self._queue = TheSchwartzClientQueue(self._databases, self._retry_seconds)
-            self._pid = os.getpid()
-        return self._queue
+            prioritize, floor = self._order
+            selection = Selection(prioritize=prioritize, floor=floor)
+            here.queue = TheSchwartzClientQueue(self._databases, self._retry_seconds, selection)
+            self._open_queues.add(here.queue)
+        return here.queue
 
     def close(self) -> None:
-        if self._queue is not None and self._pid == os.getpid():
-            self._queue.close()
-        self._queue = None
+        """The connections of all threads; what is used again opens another."""
+        if self._pid == os.getpid():
+            for queue in list(self._open_queues):
+                queue.close()
+        self._here = _Here()
+        self._open_queues = WeakSet()
 
     def __enter__(self) -> Self:
         return self

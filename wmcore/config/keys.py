@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from wmcore.config.source import Value
+from wmcore.model import MOST_IN_BATCH
 
 T = TypeVar("T")
 
 MOST_CHILDREN = 1024
 """Children of one daemon (the scoreboard's slots)."""
-MOST_PER_BATCH = 4000
-"""Ids of one claim fit into one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,8 @@ TOP = (
 JOB_SERVERS: Key[tuple[str, ...]] = Key("job_servers", texts, ("127.0.0.1",))
 PREFIX = Key("prefix", Value.text, "")
 PRIORITIZE = Key("prioritize", Value.truth, False)
-FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31), None)
-BATCH_SIZE = Key("batch_size", lambda value: value.whole(1, MOST_PER_BATCH), 50)
+FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31) or None, None)  # 0: none, as in Perl
+BATCH_SIZE = Key("batch_size", lambda value: value.whole(1, MOST_IN_BATCH), 50)
 BATCH_MS = Key("batch_ms", lambda value: value.number(1, 10_000), 100.0)
 RETRY_SECONDS = Key("retry_seconds", seconds, 30.0)
 STRICT_REMOVE_ABILITY = Key("strict_remove_ability", Value.truth, False)

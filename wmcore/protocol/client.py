@@ -35,6 +35,10 @@ class Unreachable(NoDaemon):
     """Somebody may be there, but does not let us in or does not answer."""
 
 
+class NotAllowed(Unreachable):
+    """Whether a daemon is there is hidden from this user, or its socket is."""
+
+
 class LineBuffer:
     """Bytes in, whole lines out. Each byte is searched once, however long a line is."""
 
@@ -100,12 +104,13 @@ def connect_problem(path: Path, error: OSError) -> NoDaemon:
     except FileNotFoundError:
         return NoDaemon(f"no daemon at {path}: there is no such socket (is it running?)")
     except OSError as hidden:
-        return Unreachable(f"no daemon can be reached at {path}: {hidden.strerror}; try as the user who started it")
+        kind = NotAllowed if isinstance(hidden, PermissionError) else Unreachable
+        return kind(f"no daemon can be reached at {path}: {hidden.strerror}; try as the user who started it")
     if not stat.S_ISSOCK(about.st_mode):
         return NoDaemon(f"no daemon at {path}: that is not a socket; name a socket or a conf.yml")
     if isinstance(error, PermissionError):
         mode = f"{stat.S_IMODE(about.st_mode):04o}"
-        return Unreachable(
+        return NotAllowed(
             f"no permission to speak with the daemon at {path}: the socket belongs to {_owner(about.st_uid)} "
             f"and has mode {mode}; try as that user"
         )

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from wmcore.errors import NoDaemon, QueueDown, Refused, WmError
 from wmcore.model import COUNT_LIMIT, PoolState
-from wmcore.protocol.client import Client, Unreachable
+from wmcore.protocol.client import Client, NotAllowed, Unreachable
 from wmcore.protocol.messages import FailedFilter, FailedPage, GetStatus, ListFailed, Status
 from wmtui import printing, target
 from wmtui.formatting import age
@@ -118,6 +118,10 @@ def look(args: Namespace) -> Verdict:
     except TimeOver:
         where = f" at {args.target}" if args.target else ""
         return failure(State.CRITICAL, f"no answer from the daemon{where} within {age(args.timeout)}: it hangs")
+    except NotAllowed as error:  # the plug-in's user is wrong, not the daemon
+        return failure(State.UNKNOWN, str(error))
+    except PermissionError as error:
+        return failure(State.UNKNOWN, f"no permission to look at {error.filename}; try as the daemon's user")
     except NoDaemon as error:
         return failure(State.CRITICAL, str(error))
     except WmError as error:

@@ -4,7 +4,8 @@ import os
 import signal
 import time
 
-from wmcore import Worker
+from wmcore import Job, Worker
+from wmcore.errors import SoftTimeout
 
 
 def mark(text: object) -> None:
@@ -111,3 +112,40 @@ class Others(Quick):
 
 class Thirds(Quick):
     """And another."""
+
+
+class Refused(Worker):
+    """Takes others along and is replaced by one that no database takes, the first time."""
+
+    max_retries = 1
+
+    def work(self, job):
+        others = job.coalescing()
+        mark(f"{job.arg['n']}:{len(others)}")
+        if job.failures == 0 and others:
+            job.replace_with(Job.new("jobs.Quick", b"x" * 10, uniqkey="\udcff", priority=10**9))
+
+
+class Soft2(Worker):
+    """Is told to stop while it takes others along."""
+
+    soft_timeout = 0.3
+    max_retries = 5
+
+    def work(self, job):
+        mark(f"begin-{job.arg['n']}")
+        time.sleep(0.25)
+        try:
+            jobs = job.coalescing()
+        except SoftTimeout:
+            mark("stopped")
+            raise
+        mark(f"got-{len(jobs)}")
+
+
+class Mixed(Worker):
+    """Sleeps `ms`; writes down how long after its claim's first chance it began."""
+
+    def work(self, job):
+        mark(f"{job.arg['n']}:{time.time():.3f}")
+        time.sleep(job.arg["ms"] / 1000)

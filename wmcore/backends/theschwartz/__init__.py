@@ -65,13 +65,14 @@ def open_manager_queue(config: Config, names: Sequence[str]) -> ManagerQueue:
 
 INDEX_SECONDS = 86_400
 """How long it may take to index a live site's table."""
+CHECK_SECONDS = 30
 
 
-def _databases(config: Config) -> "list[Database]":
+def _databases(config: Config, statement_seconds: int) -> "list[Database]":
     from wmcore.backends.theschwartz.database import Database
 
     return [
-        Database(entry, index, durable=True, statement_seconds=INDEX_SECONDS)
+        Database(entry, index, durable=True, statement_seconds=statement_seconds)
         for index, entry in enumerate(config.databases)
     ]
 
@@ -81,7 +82,7 @@ def init_db(config: Config, dry_run: bool) -> list[str]:
     from wmcore.backends.theschwartz import schema
 
     statements: list[str] = []
-    for db in _databases(config):
+    for db in _databases(config, INDEX_SECONDS):
         statements += schema.create(db, dry_run=dry_run)
         db.close()
     return statements
@@ -92,7 +93,7 @@ def check(config: Config) -> list[str]:
     from wmcore.backends.theschwartz import schema
 
     notices = []
-    for db in _databases(config):
+    for db in _databases(config, CHECK_SECONDS):
         db.require_schema()
         notices += [f"database {db.name}: recommended: {statement}" for statement in schema.missing(db)]
         db.close()

@@ -1,13 +1,15 @@
 """What a child has in hand: its batch, and its side of each database."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wmcore.backends.base import Claimed
+from wmcore.backends.theschwartz import outcomes
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.noted import Noted
-from wmcore.backends.theschwartz.rows import Funcids
+from wmcore.backends.theschwartz.rows import Funcids, Row
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Place:
+class Side:
     """One database as this child uses it."""
 
     db: Database
@@ -55,3 +57,35 @@ class Place:
     claim: ClaimRow
     noted: Noted  # instead of `claim`, where there is no wm_claim
     down_until: float = 0.0  # monotonic
+
+    def adopt(self, batch: Batch, bound_seconds: float) -> None:
+        """Inside a transaction: what the manager has done to a batch that took long, or is about to do."""
+        if not self.db.bare and (batch.may_be_cut(bound_seconds) or batch.has_rest):
+            batch.cut(*self.claim.look())
+
+    def acknowledge(self, batch: Batch, count: int) -> frozenset[str]:
+        """Inside a transaction: the first `count` jobs are done. Returns those that were not ours any more."""
+        ended = batch.jobs[batch.acked : count]
+        kept = [(job.number, batch.keep.get(job.number, 0)) for job in ended]
+        ours = outcomes.delete_all_finished(self.db, kept, batch.funcid, batch.lease)
+        return frozenset(job.id for job in ended if job.number not in ours)
+
+    def extend(self, batch: Batch, bound_seconds: float, take_more: Callable[[], list[Row]]) -> list[Row]:
+        """More jobs become part of it. The first time, those behind the running one are given back: they may be among
+        the jobs that are wanted."""
+
+        def work() -> list[Row]:
+            if not batch.whole:
+                self.adopt(batch, bound_seconds)
+                outcomes.release_all(self.db, batch.numbers[batch.started :], batch.funcid, batch.lease)
+            found = take_more()
+            kept = batch.numbers if batch.whole else batch.numbers[: batch.started]
+            self.claim.extend([*kept, *(row.jobid for row in found)])
+            return found
+
+        with self.claim.in_doubt_unless_committed():
+            found = self.db.atomically(work)
+        if not batch.whole:
+            del batch.jobs[batch.started :]
+            batch.whole = True
+        return found

@@ -1,10 +1,11 @@
 """An application's own connection, inside whose transaction jobs are inserted."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, make_url
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from wmcore.backends.theschwartz.database import Database
 from wmcore.errors import Refused
@@ -23,7 +24,7 @@ class Borrowed(Database):
             self._look_round(connection)
         else:
             home.require_schema()
-            self.tables, self.fine_insert_time = home.tables, home.fine_insert_time
+            self.tables, self.fine_insert_time, self.packet = home.tables, home.fine_insert_time, home.packet
 
     def connect(self) -> Connection:
         return self._given
@@ -38,12 +39,12 @@ class Borrowed(Database):
         """It is not ours."""
 
 
-def connection_of(given: Connection | Session) -> Connection:
-    """Raises TypeError."""
-    if isinstance(given, Session):
-        return given.connection()
+def connection_of(given: Any) -> Connection:
+    """Of a connection, a session, or what stands for the session of a thread (scoped_session). Raises TypeError."""
     if isinstance(given, Connection):
         return given
+    if isinstance(given, Session | scoped_session):
+        return given.connection()
     raise TypeError(
         f"connection= takes a SQLAlchemy Connection or Session, not {type(given).__name__}; with asyncio write "
         "await session.run_sync(lambda session: client.insert(..., connection=session))"
@@ -53,10 +54,10 @@ def connection_of(given: Connection | Session) -> Connection:
 def home_of(databases: Sequence[Database], connection: Connection) -> Database:
     """Which of a client's databases an application's connection leads to. Raises Refused."""
     url = connection.engine.url
-    if len(databases) == 1 and databases[0].dialect.name == _kind(url):
-        return databases[0]
     for db in databases:
-        if _place(make_url(db.config.url)) == _place(url):
+        ours = make_url(db.config.url)
+        here = len(databases) == 1 or _server(ours) == _server(url)  # one host may have several names
+        if here and _kind(ours) == _kind(url) and _name(ours) == _name(url):
             return db
     names = ", ".join(db.name for db in databases)
     raise Refused(f"the connection leads to {url.render_as_string()}, this client's databases are {names}")
@@ -69,6 +70,10 @@ def _kind(url: URL) -> str:
 _PORTS = {"mysql": 3306, "postgresql": 5432}
 
 
-def _place(url: URL) -> tuple[object, ...]:
-    kind = _kind(url)
-    return kind, url.host or "localhost", url.port or _PORTS.get(kind), url.database
+def _name(url: URL) -> str:
+    database = url.database or ""
+    return os.path.realpath(database) if _kind(url) == "sqlite" else database
+
+
+def _server(url: URL) -> tuple[object, ...]:
+    return url.host or "localhost", url.port or _PORTS.get(_kind(url))

@@ -13,16 +13,24 @@ from dataclasses import replace
 
 from wmcore.backends.base import Claimed, NewJob, Position, Turn
 from wmcore.backends.theschwartz import outcomes, rows
-from wmcore.backends.theschwartz.batch import Batch, Place
+from wmcore.backends.theschwartz.batch import Batch, Side
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
 from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Coalescing, Selection, due, first, take, take_coalescing
+from wmcore.backends.theschwartz.selecting import (
+    MOST_AT_ONCE,
+    Coalescing,
+    Selection,
+    due,
+    first,
+    take,
+    take_coalescing,
+)
 from wmcore.errors import Fenced, QueueDown
-from wmcore.model import Failure, Outcome, RetryPolicy
+from wmcore.model import MOST_IN_BATCH, Failure, Outcome, RetryPolicy
 
 
 class TheSchwartzChild:
@@ -46,7 +54,7 @@ class TheSchwartzChild:
         self._retry_seconds = retry_seconds
         self._local = local
         self._places = [
-            Place(db, Funcids(db), ClaimRow(db, daemon, self._slot, owner), Noted(db, position)) for db in databases
+            Side(db, Funcids(db), ClaimRow(db, daemon, self._slot, owner), Noted(db, position)) for db in databases
         ]
         self._next = self._slot % len(self._places)
         self._batch: Batch | None = None
@@ -71,7 +79,7 @@ class TheSchwartzChild:
             raise
 
     def _acknowledge_or_leave(
-        self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
+        self, place: Side, classes: Sequence[int], grab_for: Sequence[int]
     ) -> tuple[frozenset[str], Sequence[Claimed]]:
         """With several databases, one that is down must not hold this child: it leaves, the manager closes its books
         when the database is back, and the next child works with the others."""
@@ -86,7 +94,7 @@ class TheSchwartzChild:
             raise Fenced(f"a finished job is left to the manager, its database is down: {error}") from None
 
     def _acknowledge(
-        self, place: Place, classes: Sequence[int], grab_for: Sequence[int]
+        self, place: Side, classes: Sequence[int], grab_for: Sequence[int]
     ) -> tuple[frozenset[str], Sequence[Claimed]]:
         """Close the batch in hand and, where our tables stand, claim the next in the same transaction."""
         batch = self._batch
@@ -101,7 +109,7 @@ class TheSchwartzChild:
             return frozenset(), ()
 
         def work() -> tuple[frozenset[str], list[Row], int, int]:
-            self._adopt(place, batch)
+            place.adopt(batch, self._bound)
             late = self._delete_batch(place, batch)
             found, class_index, lease = self._take(place, classes, grab_for)
             place.claim.move(found[0].funcid if found else 0, lease, [row.jobid for row in found])
@@ -112,7 +120,7 @@ class TheSchwartzChild:
         place.claim.seq += 1
         return late, self._hold(place, found, class_index, lease)
 
-    def _acknowledge_bare(self, place: Place, batch: Batch) -> frozenset[str]:
+    def _acknowledge_bare(self, place: Side, batch: Batch) -> frozenset[str]:
         """In a transaction of its own: the slot has room for one job only."""
         try:
             late = place.db.atomically(lambda: self._delete_batch(place, batch))
@@ -122,20 +130,14 @@ class TheSchwartzChild:
         self._batch = None
         return frozenset() if batch.doubted else late
 
-    def _delete_batch(self, place: Place, batch: Batch) -> frozenset[str]:
+    def _delete_batch(self, place: Side, batch: Batch) -> frozenset[str]:
         """Acknowledge what is finished, give back what was never started."""
-        finished = batch.jobs[batch.acked : batch.finished]
-        deleted = outcomes.delete_all_finished(
-            place.db, [(job.number, batch.keep.get(job.number, 0)) for job in finished], batch.funcid, batch.lease
-        )
-        batch.late = frozenset(job.id for job in finished if job.number not in deleted)
+        batch.late = place.acknowledge(batch, batch.finished)
         outcomes.release_all(place.db, batch.numbers[max(batch.acked, batch.finished) :], batch.funcid, batch.lease)
         return batch.late
 
-    def _adopt(self, place: Place, batch: Batch) -> None:
-        """Inside a transaction: what the manager has done to a batch that took long."""
-        if not place.db.bare and (batch.may_be_cut(self._bound) or batch.has_rest):
-            batch.cut(*place.claim.look())
+    def late_before(self) -> frozenset[str]:
+        return frozenset() if self._batch is None else self._batch.late
 
     def _claim_anywhere(self, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         """A batch from the first database that has one, starting behind the last that gave one. Databases that are down
@@ -163,7 +165,7 @@ class TheSchwartzChild:
             raise trouble or QueueDown("no database is up")
         return ()
 
-    def _claim(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
+    def _claim(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         if not place.db.has("job"):
             place.db.require_schema()
         self._clear_doubt(place)
@@ -188,7 +190,7 @@ class TheSchwartzChild:
         place.claim.seq += 1
         return self._hold(place, found, class_index, lease)
 
-    def _take(self, place: Place, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
+    def _take(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
         """Inside a transaction: the rows of the first class that has any become ours."""
         for index in self._ranked(place, classes):
             wanted = replace(self._selection, limit=1 if self._most is None else self._most[index])
@@ -197,14 +199,14 @@ class TheSchwartzChild:
                 return found, index, lease
         return [], 0, 0
 
-    def _ranked(self, place: Place, classes: Sequence[int]) -> Sequence[int]:
+    def _ranked(self, place: Side, classes: Sequence[int]) -> Sequence[int]:
         """In the order in which they are asked: as they come, in turn; strictly: by the next job of each."""
         if not self._strict:
             return classes
         firsts = [(first(place.db, self._selection, self._funcid(place, index)), index) for index in classes]
         return [index for _, index in sorted((key, index) for key, index in firsts if key is not None)] or classes
 
-    def _claim_bare(self, place: Place, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
+    def _claim_bare(self, place: Side, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
         """Without our tables: one job, noted in the slot before the claim is committed."""
         # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
         grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
@@ -212,15 +214,15 @@ class TheSchwartzChild:
         found, lease = place.noted.claim(index, lambda: take(place.db, one, self._funcid(place, index), grab))
         return self._batch_of(place, found, index, lease)
 
-    def _hold(self, place: Place, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
-        """After the COMMIT: the slot learns of it. Our own clock of the batch starts before the one in the slot: we must
-        know sooner than the manager that it may be cut."""
+    def _hold(self, place: Side, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+        """After the COMMIT: the slot learns of it. Our own clock of the batch starts before the one in the slot: we
+        must know sooner than the manager that it may be cut."""
         since = time.monotonic()
         self._position.claimed(place.db.index, place.claim.seq, len(found))
         return self._batch_of(place, found, index, lease, since)
 
     def _batch_of(
-        self, place: Place, found: list[Row], index: int, lease: int, since: float = 0.0
+        self, place: Side, found: list[Row], index: int, lease: int, since: float = 0.0
     ) -> Sequence[Claimed]:
         if not found:
             self._batch = None
@@ -237,7 +239,7 @@ class TheSchwartzChild:
             handle=rows.handle(db, row.jobid),
         )  # fmt: skip
 
-    def _funcid(self, place: Place, index: int) -> int | None:
+    def _funcid(self, place: Side, index: int) -> int | None:
         return place.funcids.get(self._names[index])
 
     # -- one job -------------------------------------------------------------------------------------------------------
@@ -260,7 +262,7 @@ class TheSchwartzChild:
         place = self._places[batch.database]
         try:
             self._clear_doubt(place)
-            place.db.atomically(lambda: self._adopt(place, batch))
+            place.db.atomically(lambda: place.adopt(batch, self._bound))
         except QueueDown:
             return False
         return batch.finished < len(batch.jobs)
@@ -282,6 +284,9 @@ class TheSchwartzChild:
         batch = self._in_hand(job)
         place = self._places[batch.database]
         wanted = Coalescing(batch.funcid, value, prefix)
+        limit = min(limit, MOST_AT_ONCE, MOST_IN_BATCH - len(batch.jobs))
+        if limit < 1:
+            return ()
 
         def take_at_most(most: int) -> list[Row]:
             return take_coalescing(place.db, self._selection, wanted, batch.lease, most)
@@ -291,32 +296,13 @@ class TheSchwartzChild:
             if place.db.bare:
                 found = place.noted.extend(batch.lease, limit, take_at_most)
             else:
-                found = self._extend(place, batch, lambda: take_at_most(limit))
+                self._position.keep_whole()
+                found = place.extend(batch, self._bound, lambda: take_at_most(limit))
         except QueueDown:
             return ()
         companions = [self._claimed(place.db, row, job.class_index) for row in found]
         batch.jobs += companions
         return companions
-
-    def _extend(self, place: Place, batch: Batch, take_more: Callable[[], list[Row]]) -> list[Row]:
-        """The first time, the jobs behind the running one are given back: they may be among those that are wanted."""
-
-        def work() -> list[Row]:
-            if not batch.whole:
-                self._adopt(place, batch)
-                outcomes.release_all(place.db, batch.numbers[batch.started :], batch.funcid, batch.lease)
-            found = take_more()
-            kept = batch.numbers if batch.whole else batch.numbers[: batch.started]
-            place.claim.extend([*kept, *(row.jobid for row in found)])
-            return found
-
-        self._position.keep_whole()
-        with place.claim.in_doubt_unless_committed():
-            found = place.db.atomically(work)
-        if not batch.whole:
-            del batch.jobs[batch.started :]
-            batch.whole = True
-        return found
 
     def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
         db = self._places[job.database].db
@@ -336,13 +322,13 @@ class TheSchwartzChild:
 
         return self._finalise(job, write)
 
-    def replace(self, job: Claimed, jobs: Sequence[NewJob]) -> Outcome:
+    def replace(self, job: Claimed, jobs: Sequence[NewJob], keep_exit_status_seconds: int = 0) -> Outcome:
         place = self._places[job.database]
         for new in jobs:
             place.funcids.make(new.funcname)
 
         def write(row: Row) -> Outcome:
-            outcomes.delete_finished(place.db, row.jobid, row.funcid, row.grabbed_until)
+            outcomes.delete_finished(place.db, row.jobid, row.funcid, row.grabbed_until, keep_exit_status_seconds)
             insert_jobs(place.db, place.funcids, jobs)  # behind it: a job may be replaced by one with its own uniqkey
             return Outcome.REPLACED
 
@@ -363,15 +349,13 @@ class TheSchwartzChild:
         return outcome
 
     def _write_end(
-        self, place: Place, batch: Batch, number: int, job: Claimed, write: Callable[[Row], Outcome]
+        self, place: Side, batch: Batch, number: int, job: Claimed, write: Callable[[Row], Outcome]
     ) -> Outcome:
         def work() -> Outcome:
-            self._adopt(place, batch)
+            place.adopt(batch, self._bound)
             if not place.db.bare:
                 place.claim.acknowledge(number + 1)
-            earlier = batch.jobs[batch.acked : number]
-            ended = [(before.number, batch.keep.get(before.number, 0)) for before in earlier]
-            outcomes.delete_all_finished(place.db, ended, batch.funcid, batch.lease)
+            batch.late = place.acknowledge(batch, number)
             row = outcomes.held(place.db, job.number, batch.funcid, batch.lease)
             if row is not None:
                 self._intended = write(row)
@@ -386,7 +370,7 @@ class TheSchwartzChild:
             batch.doubted = True
             raise
 
-    def _clear_doubt(self, place: Place) -> int | None:
+    def _clear_doubt(self, place: Side) -> int | None:
         """After a COMMIT without an answer: what the row says now; its `acked` where the batch is still held."""
         if place.db.bare:
             place.noted.give_back()

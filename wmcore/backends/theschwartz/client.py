@@ -3,6 +3,7 @@
 import os
 import random
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -24,8 +25,12 @@ T = TypeVar("T")
 class TheSchwartzClientQueue:
     """Implements `backends.base.ClientQueue`."""
 
-    def __init__(self, databases: Sequence[DatabaseConfig], retry_seconds: float = 30.0) -> None:
-        """`retry_seconds`: so long a database that did not answer is left alone while another does."""
+    def __init__(
+        self, databases: Sequence[DatabaseConfig], retry_seconds: float = 30.0, selection: Selection | None = None
+    ) -> None:
+        """`retry_seconds`: so long a database that did not answer is left alone while another does. `selection`: of the
+        jobs to take."""
+        self._selection = selection or Selection()
         self._databases = [Database(entry, index, durable=True) for index, entry in enumerate(databases)]
         self._funcids = [Funcids(db) for db in self._databases]
         self._retry_seconds = retry_seconds
@@ -37,18 +42,21 @@ class TheSchwartzClientQueue:
 
     # -- which database ------------------------------------------------------------------------------------------------
 
-    def _order(self) -> list[int]:
-        """At random; those that did not answer of late only when nobody else does."""
+    def _order(self, key: str | None = None) -> list[int]:
+        """At random, a key always in the same order, so that it meets the one that has it; those that did not answer of
+        late only when nobody else does."""
         now = time.monotonic()
         order = random.sample(range(len(self._databases)), len(self._databases))
+        if key is not None:
+            order.sort(key=lambda number: zlib.crc32(f"{self._databases[number].config.identity} {key}".encode()))
         return sorted(order, key=lambda number: self._down_until[number] > now)
 
-    def _anywhere(self, act: Callable[[Database, Funcids], T | None]) -> T | None:
+    def _anywhere(self, act: Callable[[Database, Funcids], T | None], key: str | None = None) -> T | None:
         """The first answer that is one. Raises QueueDown where nobody answers; CommitInDoubt, where the connection
         broke in the COMMIT: then another database is not tried, it may have happened."""
         trouble: QueueDown | None = None
         up = 0
-        for number in self._order():
+        for number in self._order(key):
             db = self._databases[number]
             try:
                 db.require_schema()
@@ -83,7 +91,8 @@ class TheSchwartzClientQueue:
     def insert(self, jobs: Sequence[NewJob], connection: Any = None) -> list[str | None]:
         if connection is not None:
             return self._insert_inside(connection, jobs)
-        return self._anywhere(lambda db, funcids: self._insert_into(db, funcids, jobs)) or []
+        key = next((f"{job.funcname} {job.uniqkey}" for job in jobs if job.uniqkey is not None), None)
+        return self._anywhere(lambda db, funcids: self._insert_into(db, funcids, jobs), key) or []
 
     @staticmethod
     def _insert_into(db: Database, funcids: Funcids, jobs: Sequence[NewJob]) -> list[str | None]:
@@ -116,30 +125,46 @@ class TheSchwartzClientQueue:
         self, funcnames: Sequence[str], run_after: float | None, grabbed_until: float | None, coalesce: str | None,
         prefix: bool, limit: int,
     ) -> list[StoredRow]:  # fmt: skip
+        """Of the databases that answer; raises QueueDown where none does."""
         found: list[StoredRow] = []
-        for db, known in zip(self._databases, self._funcids, strict=True):
-            db.require_schema()
-            funcids = [funcid for name in funcnames if (funcid := known.get(name)) is not None]
-            if not funcids or len(found) >= limit:
-                continue
-            where = [f"funcid IN ({','.join(map(str, funcids))})"]
-            values: dict[str, Any] = {}
-            for column, value in (("run_after", run_after), ("grabbed_until", grabbed_until)):
-                if value is not None:
-                    where.append(f"{column} <= :{column}")
-                    values[column] = int(value)
-            if coalesce is not None:
-                wanted = Coalescing(0, coalesce, prefix)
-                where.append(wanted.condition(db))
-                values["value"] = wanted.values()["value"]
-            sql = f"{rows.select(db)} WHERE {' AND '.join(where)} ORDER BY jobid LIMIT {int(limit - len(found))}"
-            found += [self._stored(db, rows.read(row)) for row in db.rows(sql, values)]
+        latest = {"run_after": run_after, "grabbed_until": grabbed_until}
+        wanted = None if coalesce is None else Coalescing(0, coalesce, prefix)
+        trouble: QueueDown | None = None
+        up = 0
+        for db in self._databases:
+            try:
+                db.require_schema()
+                found += self._list(db, funcnames, latest, wanted, limit - len(found))
+                up += 1
+            except QueueDown as error:
+                trouble = error
+        if trouble is not None and not up:
+            raise trouble
         return found
 
+    def _list(
+        self, db: Database, funcnames: Sequence[str], latest: dict[str, float | None], wanted: Coalescing | None,
+        limit: int,
+    ) -> list[StoredRow]:  # fmt: skip
+        known = self._funcids[db.index]
+        funcids = [funcid for name in funcnames if (funcid := known.get(name)) is not None]
+        if not funcids or limit < 1:
+            return []
+        where = [f"funcid IN ({','.join(map(str, funcids))})"]
+        values: dict[str, Any] = {}
+        for column, value in latest.items():
+            if value is not None:
+                where.append(f"{column} <= :{column}")
+                values[column] = int(value)
+        if wanted is not None:
+            where.append(wanted.condition(db))
+            values["value"] = wanted.values(db)["value"]
+        sql = f"{rows.select(db)} WHERE {' AND '.join(where)} ORDER BY jobid LIMIT {int(limit)}"
+        return [self._stored(db, rows.read(row)) for row in db.rows(sql, values)]
+
     def _stored(self, db: Database, row: Row) -> StoredRow:
-        names = self._funcids[db.index].names()
         claimed = Claimed(
-            id=rows.job_id(db, row.jobid), class_index=-1, funcname=names.get(row.funcid, f"funcid {row.funcid}"),
+            id=rows.job_id(db, row.jobid), class_index=-1, funcname=self._funcids[db.index].name(row.funcid),
             raw=row.raw, insert_time=row.insert_time, run_after=row.run_after, claimed_at=row.now,
             priority=row.priority, uniqkey=row.uniqkey, coalesce=row.coalesce, number=row.jobid, database=db.index,
             handle=rows.handle(db, row.jobid),
@@ -155,7 +180,7 @@ class TheSchwartzClientQueue:
                 return None
             lease = int(db.now) + max(1, grab_for)
             wanted = Coalescing(funcid, value, prefix)
-            found = db.atomically(lambda: take_coalescing(db, Selection(), wanted, lease, 1))
+            found = db.atomically(lambda: take_coalescing(db, self._selection, wanted, lease, 1))
             if not found:
                 return None
             taken = self._stored(db, found[0])

@@ -7,7 +7,7 @@ and SQLite's `BEGIN IMMEDIATE` stands where it has to.
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -58,6 +58,7 @@ class Database:
         self.skip_locked = False
         self.returns_deleted = False
         self.claim_index = ""
+        self.packet = 2**31  # bytes of a statement
 
     # -- connecting ----------------------------------------------------------------------------------------------------
 
@@ -121,6 +122,8 @@ class Database:
         self.fine_insert_time = "wm_insert_time" in columns
         self.skip_locked = d.can_skip_locked(connection)
         self.returns_deleted = d.name != "mysql" or bool(getattr(connection.dialect, "is_mariadb", False))
+        if d.packet:
+            self.packet = int(connection.execute(statement(d.packet)).scalar() or self.packet)
         if d.list_indexes and self.has("job"):
             self.claim_index = claim_index(connection.execute(statement(d.list_indexes + job["job"])).all())
 
@@ -168,7 +171,7 @@ class Database:
         return self._execute(lambda connection: connection.execute(statement(sql), values or {}))
 
     def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
-        for attempt in range(ATTEMPTS):
+        for attempt in _attempts():
             used_before = self._connection is not None
             try:
                 return send(self.connect())
@@ -187,7 +190,7 @@ class Database:
                 if broken and used_before and not self._inside:
                     continue  # it went stale while nobody used it: the server was started anew, or had a time limit
                 raise self.meaning(error) from None
-        raise QueueDown(f"database {self.name}: busy in {ATTEMPTS} attempts")
+        raise QueueDown(f"database {self.name}: busy, somebody holds it locked")
 
     def run_literally(self, sql: str) -> CursorResult[Any]:
         """One statement made of our own words and numbers: long lists of ids are not worth compiling."""
@@ -240,13 +243,13 @@ class Database:
 
     def atomically(self, work: Callable[[], T]) -> T:
         """`work` in a transaction, again where the database chose it to give way."""
-        for attempt in range(ATTEMPTS):
+        for attempt in _attempts():
             try:
                 with self.transaction():
                     return work()
             except Retry:
                 time.sleep(0.002 * (attempt + 1))
-        raise QueueDown(f"database {self.name}: deadlocks or locks in {ATTEMPTS} attempts")
+        raise QueueDown(f"database {self.name}: deadlocks or locks, again and again")
 
     def meaning(self, error: SQLAlchemyError) -> QueueDown:
         """What the driver said, without what nobody may read."""
@@ -269,6 +272,20 @@ def _said(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     said = " ".join(str(part) for part in getattr(original, "args", ()) or (original,)).strip() or repr(original)
     return said.splitlines()[0]
+
+
+def _attempts() -> Iterator[int]:
+    """So many, and for so long: each may have waited for a lock."""
+    until = time.monotonic() + STATEMENT_SECONDS
+    for attempt in range(ATTEMPTS):
+        if attempt and time.monotonic() > until:
+            return
+        yield attempt
+
+
+def padded(values: Sequence[T]) -> list[T]:
+    """The last one again and again, up to a power of two: statements are kept compiled, there should be few of them."""
+    return [*values, *([values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values)))]
 
 
 @lru_cache(maxsize=512)

@@ -25,6 +25,7 @@ class Dialect:
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
     list_tables: str
     list_columns: str  # of :job
+    packet: str  # asks how large a statement may be
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
 
     def connect_arguments(self, connect_seconds: int, statement_seconds: int) -> dict[str, Any]:
@@ -83,6 +84,7 @@ SQLITE = Dialect(
     prepare=("PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"),
     list_tables="SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
     list_columns="SELECT name FROM pragma_table_info(:job)",
+    packet="",
     list_indexes="",
 )
 POSTGRESQL = Dialect(
@@ -104,6 +106,7 @@ POSTGRESQL = Dialect(
         "AND relnamespace <> CAST('pg_catalog' AS regnamespace)"
     ),
     list_columns="SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
+    packet="",
     list_indexes="",
 )
 MYSQL = Dialect(
@@ -132,6 +135,7 @@ MYSQL = Dialect(
     list_columns=(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :job"
     ),
+    packet="SELECT @@max_allowed_packet",
     list_indexes="SHOW INDEX FROM ",
 )
 

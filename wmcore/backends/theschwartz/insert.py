@@ -6,32 +6,43 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from wmcore.backends.base import NewJob
-from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.database import Database, padded
 from wmcore.backends.theschwartz.rows import Funcids
+from wmcore.errors import Refused
 
-PER_STATEMENT = 500
+PER_STATEMENT = 512
 BYTES_PER_STATEMENT = 1_000_000
-"""Of arguments; a single larger one goes alone. MySQL's limit of a packet is 16 MB and more."""
+"""Of arguments; a single larger one goes alone."""
+PACKET_REST = 4096
+"""What a statement has beside a single argument."""
 
 
 def insert_jobs(db: Database, funcids: Funcids, jobs: Sequence[NewJob]) -> list[int | None]:
     """Inside a transaction; the funcids have been made. Returns jobids, None where the uniqkey was taken."""
     insert = _insert_mysql if db.dialect.name == "mysql" else _insert_returning
     ids: list[int | None] = []
-    for some in _portions(jobs):
+    for job in jobs:
+        if len(job.raw) > db.packet - PACKET_REST:
+            raise Refused(
+                f"database {db.name} does not take this value: an argument of {len(job.raw):,} bytes, and its "
+                f"max_allowed_packet is {db.packet:,}"
+            )
+    for some in _portions(jobs, min(BYTES_PER_STATEMENT, db.packet // 2)):
         ids += insert(db, [_values(funcids.make(job.funcname), job) for job in some])
     return ids
 
 
-def _portions(jobs: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
-    start = size = 0
-    for place, job in enumerate(jobs):
-        if place - start == PER_STATEMENT or (place > start and size + len(job.raw) > BYTES_PER_STATEMENT):
-            yield jobs[start:place]
-            start, size = place, 0
-        size += len(job.raw)
-    if start < len(jobs):
-        yield jobs[start:]
+def _portions(jobs: Sequence[NewJob], most_bytes: int) -> Iterator[Sequence[NewJob]]:
+    """Of few different lengths: each is a statement that is kept compiled."""
+    start = 0
+    while start < len(jobs):
+        count = PER_STATEMENT
+        while count > 1 and (
+            start + count > len(jobs) or sum(len(job.raw) for job in jobs[start : start + count]) > most_bytes
+        ):
+            count //= 2
+        yield jobs[start : start + count]
+        start += count
 
 
 _COLUMNS = ("funcid", "arg", "uniqkey", "run_after", "grabbed_until", "priority", "coalesce")
@@ -41,11 +52,11 @@ def _values(funcid: int, job: NewJob) -> dict[str, Any]:
     return {
         "funcid": funcid,
         "arg": job.raw,
-        "uniqkey": job.uniqkey,
+        "uniqkey": None if job.uniqkey is None else str(job.uniqkey),
         "run_after": None if job.run_after is None else int(job.run_after),
         "grabbed_until": int(job.grabbed_until or 0),
         "priority": job.priority,
-        "coalesce": job.coalesce,
+        "coalesce": None if job.coalesce is None else str(job.coalesce),
     }
 
 
@@ -118,9 +129,10 @@ def _free_mysql(db: Database, values: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def _taken(db: Database, values: Sequence[Mapping[str, Any]]) -> set[tuple[int, str]]:
-    keys = {f"k{n}": row["uniqkey"] for n, row in enumerate(values) if row["uniqkey"] is not None}
-    if not keys:
+    given = [row["uniqkey"] for row in values if row["uniqkey"] is not None]
+    if not given:
         return set()
+    keys = {f"k{n}": key for n, key in enumerate(padded(given))}
     funcids = ",".join(str(funcid) for funcid in {row["funcid"] for row in values})
     among = ",".join(f":{key}" for key in keys)
     found = db.rows(

@@ -128,14 +128,17 @@ class TheSchwartzManager:
         job, second = db.table("job"), db.dialect.second
         mine = f"funcid = {funcid} AND run_after"
         oldest_due = (
-            f"SELECT insert_time, run_after, grabbed_until FROM {job} WHERE {mine} <= {second} "
+            f"SELECT insert_time, run_after, grabbed_until, priority FROM {job} WHERE {mine} <= {second} "
             f"ORDER BY run_after LIMIT {WINDOW}"
         )
-        is_free = f"grabbed_until <= {second}"
+        above = "" if self._selection.floor is None else f" AND priority >= {int(self._selection.floor)}"
+        is_free = f"grabbed_until <= {second}{above}"
+        # A job whose lease ran out can be claimed since then.
         since = "CASE WHEN insert_time > run_after THEN insert_time ELSE run_after END"
+        since = f"CASE WHEN grabbed_until > {since} THEN grabbed_until ELSE {since} END"
         row = db.one(
-            f"SELECT SUM(CASE WHEN {is_free} THEN 1 ELSE 0 END), SUM(CASE WHEN {is_free} THEN 0 ELSE 1 END), "
-            f"MIN(CASE WHEN {is_free} THEN {since} END), "
+            f"SELECT SUM(CASE WHEN {is_free} THEN 1 ELSE 0 END), SUM(CASE WHEN grabbed_until > {second} THEN 1 ELSE 0 "
+            f"END), MIN(CASE WHEN {is_free} THEN {since} END), "
             f"(SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {mine} > {second} LIMIT {COUNT_LIMIT}) d), "
             f"{db.dialect.now} FROM ({oldest_due}) t"
         )

@@ -107,6 +107,14 @@ class Funcids:
         assert found is not None
         return found
 
+    def name(self, funcid: int) -> str:
+        """The name that a funcid stands for; in words where it stands for none."""
+        found = next((name for name, known in self._ids.items() if known == funcid), None)
+        if found is None:
+            self._ids.update({name: known for known, name in self.names().items()})
+            found = next((name for name, known in self._ids.items() if known == funcid), f"funcid {funcid}")
+        return found
+
     def names(self) -> dict[int, str]:
         found = self._db.rows(f"SELECT funcid, funcname FROM {self._db.table('funcmap')}")
         return {int(row[0]): row[1] for row in found}

@@ -93,13 +93,31 @@ def _additions(db: Database) -> Iterator[str]:
     """On a job table that Perl made: the column for finer insert times, and the index that deletes need."""
     if not db.fine_insert_time:
         yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
+    name = db.table("wm_job_jobid")
     looker = inspect(db.connect())
-    leading = {index["column_names"][0] for index in looker.get_indexes(db.table("job"))}
+    unfinished = _unfinished(db)
+    leading = {
+        index["column_names"][0] for index in looker.get_indexes(db.table("job")) if index["name"] not in unfinished
+    }
     leading |= set(looker.get_pk_constraint(db.table("job"))["constrained_columns"][:1])
     if "jobid" not in leading:
         # PostgreSQL would hold up inserts meanwhile.
         gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
-        yield f"CREATE INDEX{gently} {db.table('wm_job_jobid')} ON {db.table('job')} (jobid)"
+        if name in unfinished:
+            yield f"DROP INDEX{gently} {name}"
+        yield f"CREATE INDEX{gently} {name} ON {db.table('job')} (jobid)"
+
+
+def _unfinished(db: Database) -> set[str]:
+    """Indexes that PostgreSQL was building concurrently when somebody interrupted it: it does not use them."""
+    if db.dialect.name != "postgresql":
+        return set()
+    found = db.rows(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid "
+        "AND i.indrelid = to_regclass(:job)",
+        {"job": db.table("job")},
+    )
+    return {str(row[0]) for row in found}
 
 
 def create(db: Database, *, dry_run: bool) -> list[str]:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wmcore.backends.theschwartz import rows
-from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.database import Database, padded
 from wmcore.backends.theschwartz.rows import Row
 
+MOST_AT_ONCE = 1000
+"""Ids in one statement."""
 WINDOW = 5000
 """With `prioritize` and without an index for it: the order holds among so many of the oldest ready jobs."""
 
@@ -95,11 +97,16 @@ class Coalescing:
     prefix: bool  # whether `value` is only how it begins
 
     def condition(self, db: Database) -> str:
-        return f"{db.dialect.coalesce} LIKE :value ESCAPE '!'" if self.prefix else f"{db.dialect.coalesce} = :value"
+        column = db.dialect.coalesce
+        if not self.prefix:
+            return f"{column} = :value"
+        if db.dialect.name == "sqlite":  # whose LIKE does not tell upper from lower case
+            return f"substr({column}, 1, length(:value)) = :value"
+        return f"{column} LIKE :value ESCAPE '!'"
 
-    def values(self) -> dict[str, int | str]:
-        value = f"{like(self.value)}%" if self.prefix else self.value
-        return {"funcid": self.funcid, "value": value}
+    def values(self, db: Database) -> dict[str, int | str]:
+        pattern = self.prefix and db.dialect.name != "sqlite"
+        return {"funcid": self.funcid, "value": f"{like(self.value)}%" if pattern else str(self.value)}
 
 
 def like(text: str) -> str:
@@ -112,10 +119,10 @@ def take_coalescing(db: Database, selection: Selection, wanted: Coalescing, leas
     where = f"{claimable(db, selection)} AND {wanted.condition(db)}"
     order = f"{_PRIORITY}, jobid" if selection.prioritize else "jobid"
     found = db.rows(
-        f"SELECT jobid FROM {db.table('job')} WHERE {where} ORDER BY {order} LIMIT {int(limit)}", wanted.values()
+        f"SELECT jobid FROM {db.table('job')} WHERE {where} ORDER BY {order} LIMIT {int(limit)}", wanted.values(db)
     )
     ids = [int(row[0]) for row in found]
-    ours = [row for row in _among(db, ids, where, order, limit, wanted.values()) if lease > row.now]
+    ours = [row for row in _among(db, ids, where, order, limit, wanted.values(db)) if lease > row.now]
     return [row for row in ours if _grab(db, row, lease)]
 
 
@@ -162,8 +169,8 @@ def _among(
     """Those of `ids` that are still free, locked where the database can."""
     if not ids:
         return []
-    among = ",".join(f":id{number}" for number in range(len(ids)))
-    values = {**values, **{f"id{number}": jobid for number, jobid in enumerate(ids)}}
+    bound = {f"id{number}": jobid for number, jobid in enumerate(padded(ids))}
+    among, values = ",".join(f":{name}" for name in bound), {**values, **bound}
     return _read(db, f"jobid IN ({among}) AND {where}", order, limit, values, index=_primary(db))
 
 
