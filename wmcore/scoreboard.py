@@ -61,7 +61,8 @@ _W_JOB = 24  # job id, up to 96 bytes
 _JOB_BYTES = 96
 _W_OWNER = 36  # this life's token, 32 bytes
 _OWNER_BYTES = 32
-W_COMPANIONS = 40  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
+W_COUNTED = 40  # `finished` of the position when a completion was last counted
+W_COMPANIONS = 41  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
 _KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.
@@ -88,6 +89,7 @@ class SlotView:
     deadline_ns: int
     timeout_ms: int
     trouble: bool
+    counted: bool  # is the job that was finished last among the counts?
     owner: str
     place: Place
 
@@ -210,6 +212,7 @@ class Scoreboard:
             deadline_ns=word[W_DEADLINE],
             timeout_ms=word[W_TIMEOUT_MS],
             trouble=word[W_TROUBLE] != 0,
+            counted=word[W_COUNTED] >= word[W_POSITION] & 0xFFF,
             owner=owner.rstrip(b"\0").decode(errors="replace"),
             place=_place(word),
         )
@@ -281,6 +284,7 @@ class ChildSlot:
         self._words[W_NOTED_CLASS] = 0
         self._held = (seq & 0xFFFFFFFF) << 32 | (database & 0xFF) << 24
         self._words[W_POSITION] = self._held
+        self._words[W_COUNTED] = 0
 
     def note(self, database: int, number: int, lease: int, class_index: int) -> None:
         words = self._words
@@ -356,6 +360,12 @@ class ChildSlot:
         words[W_LAST_PROCESS_US] = int(process_ms * 1000)
         words[W_LAST_DELAY_US] = int(max(0.0, delay_ms) * 1000)
         words[W_LAST_LATENESS_US] = int(max(0.0, lateness_ms) * 1000)
+
+    def count_completed(self, class_index: int) -> None:
+        """The job that was finished last. A child that dies between the two has its last one counted by the manager."""
+        words, finished = self._words, self._held & 0xFFF
+        words[_CHILD_WORDS + _MANAGER_WORDS + class_index * _COUNTS] += 1
+        words[W_COUNTED] = finished
 
     def count(self, class_index: int, counter: int) -> None:
         """`counter`: index into COUNTED."""
