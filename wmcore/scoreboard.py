@@ -64,7 +64,8 @@ _W_OWNER = 36  # this life's token, 32 bytes
 _OWNER_BYTES = 32
 W_HELD = 40  # jobs of the batch in hand
 W_CLAIMED = 41  # CLOCK_MONOTONIC ns when it was claimed
-W_COMPANIONS = 42  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
+W_COUNTED = 42  # `finished` of the position when a completion was last counted
+W_COMPANIONS = 43  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
 _KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.
@@ -91,6 +92,7 @@ class SlotView:
     deadline_ns: int
     timeout_ms: int
     trouble: bool
+    counted: bool  # is the job that was finished last among the counts?
     owner: str
     place: Place
 
@@ -213,6 +215,7 @@ class Scoreboard:
             deadline_ns=word[W_DEADLINE],
             timeout_ms=word[W_TIMEOUT_MS],
             trouble=word[W_TROUBLE] != 0,
+            counted=word[W_COUNTED] >= word[W_POSITION] & 0xFFF,
             owner=owner.rstrip(b"\0").decode(errors="replace"),
             place=_place(word),
         )
@@ -296,6 +299,7 @@ class ChildSlot:
         words[W_NOTED_CLASS] = 0
         self._held = (seq & 0xFFFFFFFF) << 32 | (database & 0xFF) << 24
         words[W_POSITION] = self._held
+        words[W_COUNTED] = 0
         words[W_CLAIMED] = time.monotonic_ns()
         words[W_HELD] = held
 
@@ -376,6 +380,12 @@ class ChildSlot:
         words[W_LAST_PROCESS_US] = int(process_ms * 1000)
         words[W_LAST_DELAY_US] = int(max(0.0, delay_ms) * 1000)
         words[W_LAST_LATENESS_US] = int(max(0.0, lateness_ms) * 1000)
+
+    def count_completed(self, class_index: int) -> None:
+        """The job that was finished last. A child that dies between the two has its last one counted by the manager."""
+        words, finished = self._words, self._held & 0xFFF
+        words[_CHILD_WORDS + _MANAGER_WORDS + class_index * _COUNTS] += 1
+        words[W_COUNTED] = finished
 
     def count(self, class_index: int, counter: int) -> None:
         """`counter`: index into COUNTED."""

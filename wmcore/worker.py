@@ -181,7 +181,7 @@ class Job(JobFacts):
         `value` (this job's own where None is given), or with `prefix` one that begins with it.
 
         At most `limit` of them, possibly none; ask again for more (on a database without wm_ tables there are no more
-        than 21 in all). They are this child's from now on. Each may be given an outcome of its own; without one it is
+        than 20 in all). They are this child's from now on. Each may be given an outcome of its own; without one it is
         completed when this job is, and otherwise goes back to the queue with no attempt counted.
         """
         wanted = self.coalesce if value is None else value

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.filter import LineFilter
 
 from wmcore.errors import WmError
@@ -129,7 +131,8 @@ class ConsoleApp(App[None]):
             self.say(f"the question was withdrawn: {why}", error=True)
         if self._notice is not None and self.now() >= self._notice.until:
             self._notice = None
-        self._picture_changed()
+        with suppress(NoMatches):  # the last tick may meet a screen that is being taken down
+            self._picture_changed()
 
     def _picture_changed(self) -> None:
         for screen in self.screen_stack:

@@ -1,5 +1,6 @@
 """What every contract test stands on: a fresh database, a real scoreboard, children, a manager, a client."""
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,6 +84,7 @@ class Rig:
     def close(self) -> None:
         for each in self._open:
             each.close()
+        os.close(self.board.fd)
 
     def init(self) -> None:
         init_db(self.config, dry_run=False)

@@ -22,7 +22,7 @@ JOBS = 2000
 def test_each_job_runs_once_and_both_do_their_part(site: Site) -> None:
     """wmcore comes to a queue that Perl is working at."""
     site.perl.options["driver_cache_expiration"] = 300
-    share(site, JOBS)
+    share(site)
 
 
 sqlite_only = pytest.mark.parametrize("dsn", ["sqlite"], indirect=True)
@@ -30,7 +30,7 @@ sqlite_only = pytest.mark.parametrize("dsn", ["sqlite"], indirect=True)
 
 @sqlite_only
 def test_on_sqlite_a_connection_for_every_statement_will_do(site: Site) -> None:
-    share(site, JOBS // 4)
+    share(site)
 
 
 @sqlite_only
@@ -49,11 +49,12 @@ def test_on_sqlite_the_first_of_us_waits_for_whoever_writes(site: Site) -> None:
         writer.close()
 
 
-def share(site: Site, jobs: int) -> None:
-    working = {"ms": 3, "brief": True}
+def share(site: Site) -> None:
+    working = {"ms": 5, "brief": True}
+    new = [{"funcname": name, "arg": n} for n in range(JOBS // 2) for name in (A, B)]
+    assert site.perl.call("insert_jobs", *new) == JOBS
     with ExitStack() as stack:
         workers = [stack.enter_context(site.perl.worker({A: working, B: working})) for _ in range(2)]
-        site.perl.call("insert_jobs", *({"funcname": name, "arg": n} for n in range(jobs // 2) for name in (A, B)))
         until(lambda: len({mark["pid"] for mark in site.perl.marks()}) == 2)
         daemon = site.daemon({A: {"class": "Works"}, B: {"class": "Works"}}).start("-c", "4", "-w", "1000")
         until(lambda: site.left() == 0, 60)
@@ -61,11 +62,10 @@ def share(site: Site, jobs: int) -> None:
     ours, theirs = site.marks(), site.perl.marks()
     runs = Counter([mark["id"] for mark in ours] + [f"0-{mark['jobid']}" for mark in theirs])
     assert {jobid: times for jobid, times in runs.items() if times != 1} == {}
-    assert len(runs) == jobs
-    assert min(len(ours), len(theirs)) > jobs / 20, f"{len(ours)} here, {len(theirs)} in Perl: both do a fair part"
+    assert len(runs) == JOBS
+    assert min(len(ours), len(theirs)) > JOBS / 20, f"{len(ours)} here, {len(theirs)} in Perl: both do a fair part"
     until(lambda: sum(daemon.counts(name).completed for name in (A, B)) == len(ours))
     daemon.stop()
-    print("SHARE", site.url, len(ours), len(theirs))
     assert "job late" not in daemon.log()
     assert site.sql("SELECT jobid FROM job") == []
     assert site.sql("SELECT message FROM error") == []

@@ -37,6 +37,24 @@ def test_finishing_moves_the_position(board: Scoreboard) -> None:
     assert (board.view(0).place.seq, board.view(0).place.started) == (2, 0)
 
 
+def test_a_completion_that_its_child_did_not_count_any_more(board: Scoreboard) -> None:
+    """Killed between the two: the manager counts it."""
+    slot = ChildSlot(board, 0)
+    slot.claimed(0, 1)
+    for done in (1, 2):
+        slot.started(done)
+        slot.finished(done)
+        assert not board.view(0).counted
+        slot.count_completed(1)
+        assert board.view(0).counted
+    assert board.counts(1, 1)[COUNTED.index("completed")] == 2
+    slot.started(3)
+    slot.finished(3)
+    assert not board.view(0).counted
+    slot.claimed(0, 2)
+    assert board.view(0).counted
+
+
 def test_a_note_stands_until_the_next_claim(board: Scoreboard) -> None:
     slot = ChildSlot(board, 0)
     slot.note(1, 77, 1_800_000_000, 2)

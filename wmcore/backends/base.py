@@ -51,7 +51,7 @@ class Turn:
     late: frozenset[str] = frozenset()
 
 
-MOST_COMPANIONS = 21
+MOST_COMPANIONS = 20
 """Jobs that a slot can note beside the one in hand."""
 
 

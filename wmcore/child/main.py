@@ -236,7 +236,7 @@ class Child:
         if isinstance(verdict, Completed):
             self._queue.complete(claimed, runner.limits.keep_exit_status_seconds())
             # Counted here and not with the acknowledgement: a child that is killed in between has done it all the same.
-            self._slot.count(claimed.class_index, _COUNTER[Outcome.COMPLETED])
+            self._slot.count_completed(claimed.class_index)
             self._ended.append((claimed, end))
             self._slot.done(failed=False)
             return Outcome.COMPLETED

@@ -33,6 +33,7 @@ class Bookkeeper:
         self._shelf = Shelf(manager.config.state_dir / "books.json", lambda trouble: manager.note(trouble, "error"))
         self._shelf.load()
         self._figures: dict[str, tuple[float, float, float]] = {}  # owner -> run time, delay, lateness of its last job
+        self._uncounted: dict[str, bool] = {}  # owner -> its last completion is not among the counts
         self._running: dict[str, float] = {}  # owner -> how long its job had run, ms
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,6 +52,7 @@ class Bookkeeper:
             return
         board = self._manager.board
         self._figures[view.owner] = board.last_figures(view.slot)
+        self._uncounted[view.owner] = not view.counted
         self._running[view.owner] = (time.monotonic_ns() - view.since_ns) / 1e6
         book = books.make_book(view, board.policy(view.slot), cause, counts=counts)
         self._shelf.put(book)
@@ -106,7 +108,9 @@ class Bookkeeper:
         manager = self._manager
         process, delay, lateness = self._figures.pop(book.owner, (0.0, 0.0, 0.0))
         now = time.time()
-        for class_index, job in closed.completed:  # its child counted it when it finished
+        if self._uncounted.pop(book.owner, False) and closed.completed and closed.completed[-1][0] >= 0:
+            manager.figures.add(closed.completed[-1][0], "completed")
+        for class_index, job in closed.completed:  # its child counted the others when they finished
             end = JobEnd(self._name(class_index), Outcome.COMPLETED, job, process, delay, lateness)
             manager.line(manager.outputs.formatter.job(end, now))
         ran = self._running.pop(book.owner, 0.0)

@@ -31,7 +31,7 @@ class Works(Worker):
 
     def work(self, job):
         write({"id": job.id})
-        time.sleep(0.003)
+        time.sleep(0.005)
 
 
 class Fails(Worker):

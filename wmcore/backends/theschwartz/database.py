@@ -6,6 +6,7 @@ and SQLite's `BEGIN IMMEDIATE` stands where it has to.
 
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from wmcore.errors import QueueDown, Refused, SchemaMissing
 T = TypeVar("T")
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+LOCK_SECONDS = 10
 ATTEMPTS = 20
 
 
@@ -101,7 +103,7 @@ class Database:
         def prepare(connection: Any, record: object) -> None:
             cursor = connection.cursor()
             for each in statements:
-                cursor.execute(each)
+                _patiently(cursor, each)
             cursor.close()
             if self.dialect.name == "postgresql" and not connection.autocommit:
                 connection.commit()  # a SET is undone by the rollback of its transaction
@@ -272,6 +274,20 @@ def _said(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     said = " ".join(str(part) for part in getattr(original, "args", ()) or (original,)).strip() or repr(original)
     return said.splitlines()[0]
+
+
+def _patiently(cursor: Any, sql: str) -> None:
+    """To turn a file into WAL mode takes SQLite's lock, and there its busy handler is not asked."""
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            cursor.execute(sql)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _attempts() -> Iterator[int]:
