@@ -1,13 +1,14 @@
 # make demo   daemon, jobs and console on SQLite, on a fresh clone
 # make test   everything that CI runs
 # make soak   the storms in full
+# make bench  what it costs and how fast it is, also as build/bench.json (QUICK=1: some two minutes; PARTS="million ...")
 # make clean  remove the virtual environment and what runs left behind
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test soak clean
+.PHONY: help demo test soak bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +25,9 @@ test: $(VENV)/.test
 
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -p tests.skips -m soak --timeout 3600
+
+bench: $(VENV)/.test
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) --json $(or $(JSON),build/bench.json) $(PARTS)
 
 clean:
 	rm -rf $(VENV)

@@ -1,28 +1,31 @@
-"""What an idle daemon costs, and how soon it starts a job: `python -m tests.bench.pickup [JOBS]`.
+"""What an idle daemon costs, and how soon it starts a job: `python -m tests.bench.pickup`.
 
-For each database: CPU of manager, loader and 4 children over 20 idle seconds without a viewer (share of one core), then
-the time from before the insert of a job to its start, one at a time into the idle daemon, p50 / p95 / max in
-milliseconds.
+Idle: CPU of manager, loader and children (share of one core) and statements a second, as the server counts them, of a
+daemon that nobody looks at. Pick-up: from before the insert of a job to its start, one at a time into the idle daemon.
+Half load: 4 children, jobs of 20 ms at random moments, 100 a second.
 """
 
 import os
-import statistics
-import sys
-import tempfile
+import random
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests.bench.common import Bench, Row, alone, percentile
+from tests.bench.daemons import STAMPED, Stamp, all_idle, daemon, stamps
 from tests.integration.daemon import Daemon
-from tests.servers import MariaDB, PostgreSQL
 from tests.waiting import until
 
-QUIET_SECONDS = 12
-"""Our own questions keep the daemon's figures fresh for a while."""
-IDLE_SECONDS = 20
+SETTLE_SECONDS = 12
+"""What the start brought is over, and PostgreSQL has counted it."""
 TICKS = os.sysconf("SC_CLK_TCK")
+LOAD_CHILDREN, LOAD_MS = 4, 20
+HALF_LOAD = 1_000_000
+"""The number of the first job under half load."""
 
 
-def cpu_seconds(pids: list[int]) -> float:
+def cpu_seconds(pids: Sequence[int]) -> float:
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -30,49 +33,79 @@ def cpu_seconds(pids: list[int]) -> float:
     return total / TICKS
 
 
-def measure(name: str, dsn: str, jobs: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(Path(folder) / "one", dsn, workers=["jobs.Stamp"]).init_db().start("-c", "4")
-        try:
-            until(lambda: len(daemon.status().children) == 4 and daemon.status().backend.ok)
-            client = daemon.client()
-            client.insert("jobs.Stamp", {"n": -1})
-            until(daemon.marks)
-            time.sleep(QUIET_SECONDS)
-            pids = daemon.processes()
-            before = cpu_seconds(pids)
-            time.sleep(IDLE_SECONDS)
-            idle = (cpu_seconds(pids) - before) / IDLE_SECONDS
-            waits = []
-            for n in range(jobs):
-                seen = len(daemon.marks())
-                begun = time.time()
-                client.insert("jobs.Stamp", {"n": n})
-                until(lambda seen=seen: len(daemon.marks()) > seen)
-                waits.append((float(daemon.marks()[-1]) - begun) * 1000)
-                time.sleep(0.05 + 0.013 * (n % 10))  # no step with the asker
-            waits.sort()
-            p95 = waits[int(len(waits) * 0.95)]
-            print(
-                f"{name:12} idle {idle:6.2%} of a core   pick-up p50 {statistics.median(waits):6.1f} "
-                f"p95 {p95:6.1f} max {waits[-1]:6.1f} ms ({jobs} jobs)"
-            )
-        finally:
-            daemon.kill_everything()
+def idle(bench: Bench, children: int) -> list[Row]:
+    """Daemons on all databases side by side. Database, children, percent of one core, statements a second."""
+    with ExitStack() as stack:
+        dsns = {kind: stack.enter_context(bench.database(kind)) for kind in bench.kinds}
+        running = {kind: stack.enter_context(daemon(dsn, [STAMPED], "-c", str(children))) for kind, dsn in dsns.items()}
+        for each in running.values():
+            all_idle(each, children)
+        time.sleep(SETTLE_SECONDS)
+        pids = {kind: each.processes() for kind, each in running.items()}
+        before = {kind: (cpu_seconds(pids[kind]), bench.statements(kind, dsn)) for kind, dsn in dsns.items()}
+        begun = time.monotonic()
+        time.sleep(5 if bench.quick else 30)
+        passed = time.monotonic() - begun
+        rows = []
+        for kind, (cpu, asked) in before.items():
+            share = (cpu_seconds(pids[kind]) - cpu) / passed * 100
+            after = bench.statements(kind, dsns[kind])
+            rows.append((kind, children, share, None if asked is None or after is None else (after - asked) / passed))
+        return rows
 
 
-def main() -> None:
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    with tempfile.TemporaryDirectory() as folder:
-        measure("SQLite", f"sqlite:///{folder}/queue.db", jobs)
-    for kind in (PostgreSQL, MariaDB):
-        server = kind()
-        try:
-            server.start()
-            measure(kind.__name__, server.new_database(), jobs)
-        finally:
-            server.close()
+def one_at_a_time(running: Daemon, jobs: int) -> list[float]:
+    """Milliseconds."""
+    waits = []
+    with running.client() as client:
+        for number in range(-1, jobs):  # the first opens connections
+            begun = time.time()
+            client.insert(STAMPED, {"n": number})
+            until(lambda number=number: len(stamps(running, STAMPED)) == number + 2)
+            waits.append((stamps(running, STAMPED)[-1].start - begun) * 1000)
+            time.sleep(0.05 + 0.013 * (number % 10))  # no step with the asker
+    return waits[1:]
+
+
+def half_load(running: Daemon, seconds: float) -> list[float]:
+    """Milliseconds. Open loop: an insert that comes late is measured from its own beginning."""
+    a_second = LOAD_CHILDREN * 1000 / LOAD_MS / 2
+    begun: dict[int, float] = {}
+    with running.client() as client:
+        client.insert(STAMPED, {"n": -1})  # opens the connection
+        start = due = time.monotonic()
+        while due < start + seconds:
+            due += random.expovariate(a_second)
+            time.sleep(max(0.0, due - time.monotonic()))
+            number = HALF_LOAD + len(begun)
+            begun[number] = time.time()
+            client.insert(STAMPED, {"n": number, "ms": LOAD_MS})
+    until(lambda: len(loaded(running)) == len(begun), 60, "the last job")
+    return [(stamp.start - begun[stamp.number]) * 1000 for stamp in loaded(running)]
+
+
+def loaded(running: Daemon) -> list[Stamp]:
+    return [stamp for stamp in stamps(running, STAMPED) if stamp.number >= HALF_LOAD]
+
+
+def figures(waits: Sequence[float]) -> Row:
+    return percentile(waits, 0.5), percentile(waits, 0.95), max(waits), len(waits)
+
+
+def pick_up(bench: Bench, kind: str) -> Iterator[Row]:
+    jobs, seconds = (12, 2) if bench.quick else (200, 20)
+    with bench.database(kind) as dsn, daemon(dsn, [STAMPED], "-c", str(LOAD_CHILDREN), "-w", "100000") as running:
+        all_idle(running, LOAD_CHILDREN)
+        yield kind, "idle", *figures(one_at_a_time(running, jobs))
+        yield kind, "half load", *figures(half_load(running, seconds))
+
+
+def run(bench: Bench) -> None:
+    costs = [row for children in ((100,) if bench.quick else (4, 100)) for row in idle(bench, children)]
+    bench.table("Idle daemon", ("database", "children", "CPU, % of a core", "statements/s"), costs)
+    waits = [row for kind in bench.kinds for row in pick_up(bench, kind)]
+    bench.table("Pick-up, ms from before the insert", ("database", "daemon", "p50", "p95", "max", "jobs"), waits)
 
 
 if __name__ == "__main__":
-    main()
+    alone(run)
