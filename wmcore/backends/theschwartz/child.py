@@ -20,15 +20,7 @@ from wmcore.backends.theschwartz.insert import insert_jobs
 from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import (
-    MOST_AT_ONCE,
-    Coalescing,
-    Selection,
-    due,
-    first,
-    take,
-    take_coalescing,
-)
+from wmcore.backends.theschwartz.selecting import Coalescing, Selection, due, first, take, take_coalescing
 from wmcore.errors import Fenced, QueueDown
 from wmcore.model import MOST_IN_BATCH, Failure, Outcome, RetryPolicy
 
@@ -284,7 +276,7 @@ class TheSchwartzChild:
         batch = self._in_hand(job)
         place = self._places[batch.database]
         wanted = Coalescing(batch.funcid, value, prefix)
-        limit = min(limit, MOST_AT_ONCE, MOST_IN_BATCH - len(batch.jobs))
+        limit = min(limit, MOST_IN_BATCH - len(batch.jobs))
         if limit < 1:
             return ()
 

@@ -116,6 +116,7 @@ def like(text: str) -> str:
 
 def take_coalescing(db: Database, selection: Selection, wanted: Coalescing, lease: int, limit: int) -> list[Row]:
     """Inside a transaction: up to `limit` due jobs become ours under `lease`, in the order of the queue."""
+    limit = min(limit, MOST_AT_ONCE)
     where = f"{claimable(db, selection)} AND {wanted.condition(db)}"
     order = f"{_PRIORITY}, jobid" if selection.prioritize else "jobid"
     found = db.rows(
