@@ -8,6 +8,8 @@ from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
 from wmcore.backends.base import ChildQueue, Claimed, Progress, SlowBatch
+from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.rows import among
 from wmcore.model import Failure, Outcome
 
 BOUND_MS = 1.0
@@ -121,6 +123,16 @@ def test_a_failure_in_the_middle_acknowledges_what_was_before(make_rig: MakeRig)
     run(child, *rest)
     child.turn((), GRAB_FOR)
     assert rig.jobs() == []
+
+
+@pytest.mark.parametrize("make_rig", ["sqlite"], indirect=True)
+def test_a_batch_is_looked_up_and_not_searched_for(make_rig: MakeRig) -> None:
+    """SQLite, left to itself, goes through all jobs of the class for it: 1,200 jobs/s instead of 50,000."""
+    rig = make_rig()
+    rig.client().insert_many(A, range(3))
+    db = Database(rig.config.databases[0], 0)
+    plan = rig.sql(f"EXPLAIN QUERY PLAN DELETE FROM job WHERE {among(db, [1, 2, 3], 1)} AND grabbed_until = 5")
+    assert "INTEGER PRIMARY KEY" in str(plan)
 
 
 # -- books -------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ in its WHERE clause whose job it means."""
 
 import json
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wmcore.backends.theschwartz import rows
@@ -45,12 +45,12 @@ def delete_all_finished(db: Database, ended: Sequence[tuple[int, int]], funcid: 
     plain = [jobid for jobid, keep in ended if keep <= 0]
     if len(plain) < len(ended):
         return {jobid for jobid, keep in ended if delete_finished(db, jobid, funcid, lease, keep)}
-    job, where = db.table("job"), f"funcid = {funcid} AND grabbed_until = {lease} AND jobid IN ({_listed(plain)})"
+    job, where = db.table("job"), f"{rows.among(db, plain, funcid)} AND grabbed_until = {lease}"
     if db.returns_deleted:
         return {int(row[0]) for row in db.run_literally(f"DELETE FROM {job} WHERE {where} RETURNING jobid")}
     ours = {int(row[0]) for row in db.run_literally(f"SELECT jobid FROM {job} WHERE {where} FOR UPDATE")}
     if ours:
-        db.run_literally(f"DELETE FROM {job} WHERE funcid = {funcid} AND jobid IN ({_listed(ours)})")
+        db.run_literally(f"DELETE FROM {job} WHERE {rows.among(db, ours, funcid)}")
     return ours
 
 
@@ -59,12 +59,8 @@ def release_all(db: Database, jobids: Sequence[int], funcid: int, lease: int) ->
     if jobids:
         db.run_literally(
             f"UPDATE {db.table('job')} SET grabbed_until = 0 "
-            f"WHERE funcid = {funcid} AND grabbed_until = {lease} AND jobid IN ({_listed(jobids)})"
+            f"WHERE {rows.among(db, jobids, funcid)} AND grabbed_until = {lease}"
         )
-
-
-def _listed(jobids: Iterable[int]) -> str:
-    return ",".join(map(str, jobids))
 
 
 def release(db: Database, jobid: int, funcid: int, lease: int, run_after: float | None = None) -> bool:

@@ -76,7 +76,7 @@ def _grab_all(db: Database, found: Sequence[Row], lease: int, limit: int) -> lis
         ours = list(found[:limit])
         db.run_literally(
             f"UPDATE {db.table('job')} SET grabbed_until = {lease} "
-            f"WHERE funcid = {ours[0].funcid} AND jobid IN ({','.join(str(row.jobid) for row in ours)})"
+            f"WHERE {rows.among(db, [row.jobid for row in ours], ours[0].funcid)}"
         )
         return ours
     ours = []
