@@ -43,8 +43,8 @@ class Runner:
             return NO_POLICY
 
     def run(self, claimed: Claimed, queue: JobQueue) -> Job:
-        """Call `work`: the job has a verdict then, and so has each job that it took along. KeyboardInterrupt passes
-        through: somebody at the terminal wants to leave."""
+        """Call `work`: the job has a verdict then; those that it took along get theirs when its end is written.
+        KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
         job = Job(claimed, _Undisturbed(queue))
         pid = os.getpid()
         try:

@@ -202,8 +202,8 @@ class TheSchwartzChild:
         """Without our tables: one job, noted in the slot before the claim is committed."""
         # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
         grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
-        one = self._selection
-        found, lease = place.noted.claim(index, lambda: take(place.db, one, self._funcid(place, index), grab))
+        funcid = self._funcid(place, index)
+        found, lease = place.noted.claim(index, lambda: take(place.db, self._selection, funcid, grab))
         return self._batch_of(place, found, index, lease)
 
     def _hold(self, place: Side, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:

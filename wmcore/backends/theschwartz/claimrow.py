@@ -132,16 +132,15 @@ class ClaimRow:
         if row is None or row[0] != self._owner:
             self._own(0)
         assert row is not None
-        ids, acked = unpack(row[4]), int(row[5])
-        kept = 0
+        ids, acked, lease, funcid = unpack(row[4]), int(row[5]), int(row[2]), int(row[3])
         if int(row[1]) == self.seq:
             kept = sum(1 for ours, theirs in zip(held, ids, strict=False) if ours == theirs)
-        unknown = ids[max(kept, acked) :] if int(row[1]) == self.seq else ids
-        outcomes.release_all(self._db, unknown, int(row[3]), int(row[2]))
-        if int(row[1]) == self.seq:
-            if unknown:
-                self.extend(ids[: max(kept, acked)])
+            known = max(kept, acked)
+            if ids[known:]:
+                outcomes.release_all(self._db, ids[known:], funcid, lease)
+                self.extend(ids[:known])
             return kept, acked
+        outcomes.release_all(self._db, ids, funcid, lease)
         self.seq = int(row[1]) + 1
         self._db.run(
             f"UPDATE {self._table} SET seq = :seq, ids = '', acked = 0 WHERE {OWN}", {**self._keys, "seq": self.seq}

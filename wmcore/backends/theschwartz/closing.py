@@ -127,7 +127,7 @@ class Closer:
             return
         row = outcomes.held(db, jobid, funcid, lease)
         if row is not None:
-            name = rows.Funcids(db).names().get(funcid, f"funcid {funcid}")
+            name = rows.Funcids(db).name(funcid)
             local = self.local() if db.bare else None
             outcome = outcomes.record_failure(db, local, row, name, book.failure, book.policy, Who(book.slot, book.pid))
             found.attempts.append((class_index, rows.job_id(db, jobid), outcome))

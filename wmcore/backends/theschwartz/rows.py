@@ -89,6 +89,7 @@ class Funcids:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._ids: dict[str, int] = {}
+        self._names: dict[int, str] = {}
 
     def get(self, name: str) -> int | None:
         """None where no job of that name was ever inserted."""
@@ -117,11 +118,9 @@ class Funcids:
 
     def name(self, funcid: int) -> str:
         """The name that a funcid stands for; in words where it stands for none."""
-        found = next((name for name, known in self._ids.items() if known == funcid), None)
-        if found is None:
-            self._ids.update({name: known for known, name in self.names().items()})
-            found = next((name for name, known in self._ids.items() if known == funcid), f"funcid {funcid}")
-        return found
+        if funcid not in self._names:
+            self._names = self.names()
+        return self._names.get(funcid, f"funcid {funcid}")
 
     def names(self) -> dict[int, str]:
         found = self._db.rows(f"SELECT funcid, funcname FROM {self._db.table('funcmap')}")
