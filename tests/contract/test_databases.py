@@ -40,6 +40,18 @@ def test_a_child_works_in_both(pair: Rig) -> None:
     assert (left(pair, 0), left(pair, 1)) == (0, 0)
 
 
+def test_a_full_database_starves_no_other(pair: Rig) -> None:
+    into(pair, 0, 6)
+    into(pair, 1, 2)
+    child, seen = pair.child(), []
+    for _ in range(4):
+        jobs = child.turn((0,), GRAB_FOR).jobs
+        child.start(jobs[0])
+        child.complete(jobs[0])
+        seen.append(jobs[0].database)
+    assert sorted(seen) == [0, 0, 1, 1]
+
+
 def test_the_books_after_a_change_of_database(pair: Rig) -> None:
     into(pair, 0)
     child = pair.child()

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, Rig
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
@@ -36,8 +37,9 @@ def test_a_failure_can_be_written_when_the_server_is_back(rig: Rig) -> None:
     assert rig.count("error") == 1
 
 
-def test_connections_that_went_stale_are_no_outage(rig: Rig) -> None:
+def test_connections_that_went_stale_are_no_outage(make_rig: MakeRig) -> None:
     """The server closed what nobody had used for long: no user has to hear of it."""
+    rig = make_rig(batch_ms=1)  # "long" is longer than that
     client, child, manager = rig.client(), rig.child(), rig.manager()
     client.insert(A, 1)
     job = rig.claim(child)

@@ -1,7 +1,7 @@
 """What a child has in hand: its batch, and its side of each database."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wmcore.backends.base import Claimed
@@ -37,6 +37,12 @@ class Batch:
         """Was it held for so long that the manager may have given back what is not started?"""
         return not self.whole and len(self.jobs) > 1 and time.monotonic() - self.since > bound_seconds
 
+    def is_plain(self, bound_seconds: float) -> bool:
+        """All of it is finished, and so quickly that nobody can have cut it and the connection can't have gone stale;
+        nothing of it has to be kept."""
+        young = time.monotonic() - self.since <= bound_seconds
+        return young and self.finished == len(self.jobs) and not self.keep
+
     @property
     def has_rest(self) -> bool:
         """Is there something that the manager may be giving back at this moment?"""
@@ -57,6 +63,16 @@ class Side:
     claim: ClaimRow
     noted: Noted  # instead of `claim`, where there is no wm_claim
     down_until: float = 0.0  # monotonic
+    empty_until: dict[int, float] = field(default_factory=dict)  # class index -> so long nothing is expected there
+
+    def found_empty(self, class_index: int, seconds: float) -> None:
+        """It had nothing to claim a moment ago."""
+        self.empty_until[class_index] = time.monotonic() + seconds
+
+    def likely_first(self, classes: Sequence[int]) -> Sequence[int]:
+        """In their order, those that were empty a moment ago behind the others."""
+        now = time.monotonic()
+        return sorted(classes, key=lambda index: self.empty_until.get(index, 0.0) > now)
 
     def adopt(self, batch: Batch, bound_seconds: float) -> None:
         """Inside a transaction: what the manager has done to a batch that took long, or is about to do."""

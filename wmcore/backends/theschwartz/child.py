@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wmcore.backends.base import Claimed, NewJob, Position, Turn
-from wmcore.backends.theschwartz import outcomes, rows
+from wmcore.backends.theschwartz import oneturn, outcomes, rows
 from wmcore.backends.theschwartz.batch import Batch, Side
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
@@ -96,9 +96,15 @@ class TheSchwartzChild:
             return batch.late, ()
         if place.db.bare:
             return self._acknowledge_bare(place, batch), ()
+        if len(self._places) > 1:
+            classes = ()  # the next batch may come from another: none of them starves
         if batch.acked == len(batch.jobs) and not classes:
             self._batch = None
             return frozenset(), ()
+        if classes and batch.is_plain(self._bound):
+            jobs = self._at_once(place, classes, grab_for, batch)
+            if jobs is not None:
+                return batch.late, jobs
 
         def work() -> tuple[frozenset[str], list[Row], int, int]:
             place.adopt(batch, self._bound)
@@ -111,6 +117,36 @@ class TheSchwartzChild:
             late, found, class_index, lease = place.db.atomically(work)
         place.claim.seq += 1
         return late, self._hold(place, found, class_index, lease)
+
+    def _at_once(
+        self, place: Side, classes: Sequence[int], grab_for: Sequence[int], batch: Batch | None
+    ) -> Sequence[Claimed] | None:
+        """A whole turn in one statement, for the class that comes first; `batch` is plain. None: not in this way."""
+        if self._strict or not oneturn.can(place.db, self._selection):
+            return None
+        index = self._ranked(place, classes)[0]
+        funcid = self._funcid(place, index)
+        if funcid is None:
+            return None
+        rest = [] if batch is None else batch.jobs[batch.acked :]
+        ended = oneturn.NOTHING
+        if batch is not None:
+            ended = oneturn.Ended([job.number for job in rest], batch.funcid, batch.lease)
+        wanted = replace(self._selection, limit=self._limit(index))
+        with place.claim.in_doubt_unless_committed():
+            done = oneturn.turn(place.db, place.claim.keys, wanted, ended, funcid, grab_for[index])
+        if done is None:
+            return None
+        if batch is not None:
+            gone = done.deleted
+            batch.late = frozenset() if gone is None else frozenset(job.id for job in rest if job.number not in gone)
+        place.claim.seq += 1
+        if not done.rows:
+            place.found_empty(index, self._bound)
+        return self._hold(place, done.rows, index, done.rows[0].grabbed_until if done.rows else 0)
+
+    def _limit(self, index: int) -> int:
+        return 1 if self._most is None else self._most[index]
 
     def _acknowledge_bare(self, place: Side, batch: Batch) -> frozenset[str]:
         """In a transaction of its own: the slot has room for one job only."""
@@ -168,6 +204,8 @@ class TheSchwartzChild:
             return self._claim_bare(place, self._ranked(place, open_classes)[0], grab_for)
         if place.claim.register():
             self._position.claimed(place.db.index, place.claim.seq)
+        if jobs := self._at_once(place, open_classes, grab_for, None):
+            return jobs
 
         def work() -> tuple[list[Row], int, int]:
             found, class_index, lease = self._take(place, open_classes, grab_for)
@@ -185,16 +223,17 @@ class TheSchwartzChild:
     def _take(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
         """Inside a transaction: the rows of the first class that has any become ours."""
         for index in self._ranked(place, classes):
-            wanted = replace(self._selection, limit=1 if self._most is None else self._most[index])
+            wanted = replace(self._selection, limit=self._limit(index))
             found, lease = take(place.db, wanted, self._funcid(place, index), grab_for[index])
             if found:
                 return found, index, lease
+            place.found_empty(index, self._bound)
         return [], 0, 0
 
     def _ranked(self, place: Side, classes: Sequence[int]) -> Sequence[int]:
         """In the order in which they are asked: as they come, in turn; strictly: by the next job of each."""
         if not self._strict:
-            return classes
+            return place.likely_first(classes)
         firsts = [(first(place.db, self._selection, self._funcid(place, index)), index) for index in classes]
         return [index for _, index in sorted((key, index) for key, index in firsts if key is not None)] or classes
 
@@ -213,9 +252,7 @@ class TheSchwartzChild:
         self._position.claimed(place.db.index, place.claim.seq, len(found))
         return self._batch_of(place, found, index, lease, since)
 
-    def _batch_of(
-        self, place: Side, found: list[Row], index: int, lease: int, since: float = 0.0
-    ) -> Sequence[Claimed]:
+    def _batch_of(self, place: Side, found: list[Row], index: int, lease: int, since: float = 0.0) -> Sequence[Claimed]:
         if not found:
             self._batch = None
             return ()

@@ -23,11 +23,16 @@ def unpack(ids: str) -> list[int]:
 class ClaimRow:
     def __init__(self, db: Database, daemon: str, slot: int, owner: str) -> None:
         self._db = db
-        self._keys = {"daemon": daemon, "slot": slot, "owner": owner}
+        self._keys: dict[str, str | int] = {"daemon": daemon, "slot": slot, "owner": owner}
         self._owner = owner
         self._registered = False
         self.seq = 0
         self.in_doubt = False
+
+    @property
+    def keys(self) -> dict[str, str | int]:
+        """What a statement needs to know that the row is as we left it."""
+        return {**self._keys, "seq": self.seq}
 
     @property
     def _table(self) -> str:
@@ -71,7 +76,7 @@ class ClaimRow:
         done = self._db.run(
             f"UPDATE {self._table} SET seq = seq + 1, lease = :lease, funcid = :funcid, ids = :ids, acked = 0, "
             f"heartbeat = {self._db.dialect.now} WHERE {OWN} AND owner = :owner AND seq = :seq",
-            {**self._keys, "seq": self.seq, "lease": lease, "funcid": funcid, "ids": pack(ids)},
+            {**self.keys, "lease": lease, "funcid": funcid, "ids": pack(ids)},
         )
         self._own(done.rowcount)
 
@@ -79,7 +84,7 @@ class ClaimRow:
         """Inside a transaction: the batch in hand has grown, these are all of its ids. Raises Fenced."""
         done = self._db.run(
             f"UPDATE {self._table} SET ids = :ids WHERE {OWN} AND owner = :owner AND seq = :seq",
-            {**self._keys, "seq": self.seq, "ids": pack(ids)},
+            {**self.keys, "ids": pack(ids)},
         )
         self._own(done.rowcount)
 
@@ -89,7 +94,7 @@ class ClaimRow:
         row = self._db.one(
             f"SELECT ids, acked FROM {self._table} WHERE {OWN} AND owner = :owner AND seq = :seq"
             f"{self._db.dialect.lock_rows}",
-            {**self._keys, "seq": self.seq},
+            self.keys,
         )
         self._own(0 if row is None else 1)
         assert row is not None
@@ -99,7 +104,7 @@ class ClaimRow:
         """Inside a transaction: the first `count` jobs of the batch have ended. Raises Fenced."""
         done = self._db.run(
             f"UPDATE {self._table} SET acked = :count WHERE {OWN} AND owner = :owner AND seq = :seq",
-            {**self._keys, "seq": self.seq, "count": count},
+            {**self.keys, "count": count},
         )
         self._own(done.rowcount)
 

@@ -253,6 +253,22 @@ class Database:
                 time.sleep(0.002 * (attempt + 1))
         raise QueueDown(f"database {self.name}: deadlocks or locks, again and again")
 
+    def at_once(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """A transaction of one statement, by the driver's own placeholders. Never sent again when the connection
+        breaks: it may have been committed. Raises CommitInDoubt."""
+        self.connect()
+        for attempt in _attempts():
+            self._inside = True
+            try:
+                return list(self._execute(lambda connection: connection.exec_driver_sql(sql, values)).all())
+            except Retry:
+                time.sleep(0.002 * (attempt + 1))
+            except QueueDown as error:
+                raise CommitInDoubt(str(error)) from None
+            finally:
+                self._inside = False
+        raise QueueDown(f"database {self.name}: deadlocks or locks, again and again")
+
     def meaning(self, error: SQLAlchemyError) -> QueueDown:
         """What the driver said, without what nobody may read."""
         said = _said(error)

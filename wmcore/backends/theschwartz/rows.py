@@ -26,14 +26,18 @@ class Row:
     now: float
 
 
-def select(db: Database) -> str:
-    """`SELECT ... FROM job`, to be gone on with."""
+def columns(db: Database) -> str:
+    """What `read` reads."""
     d = db.dialect
     fine = "wm_insert_time" if db.fine_insert_time else "NULL"
     return (
-        f"SELECT jobid, funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, {d.coalesce}, {fine}, "
-        f"{d.now} FROM {db.table('job')}"
+        f"jobid, funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, {d.coalesce}, {fine}, {d.now}"
     )
+
+
+def select(db: Database) -> str:
+    """`SELECT ... FROM job`, to be gone on with."""
+    return f"SELECT {columns(db)} FROM {db.table('job')}"
 
 
 def read(row: Any) -> Row:
