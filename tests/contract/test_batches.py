@@ -7,9 +7,11 @@ import pytest
 from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
+from tests.waiting import until
 from wmcore.backends.base import ChildQueue, Claimed, Progress, SlowBatch
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.rows import among
+from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome
 
 BOUND_MS = 1.0
@@ -235,6 +237,39 @@ def test_one_that_has_moved_on_or_has_no_rest_is_left_alone(rig: Rig) -> None:
     assert manager.trim(slow(rig)) == []
 
 
+def test_what_finished_before_a_slow_last_one_is_acknowledged(rig: Rig) -> None:
+    """Else it would stay claimed for as long as that one runs, its unique key taken; and run again after the lease."""
+    child, manager = rig.child(), rig.manager()
+    *before, last = batch(child)
+    run(child, *before)
+    child.start(last)
+    assert rig.board.held_since(0) is not None
+    assert manager.trim(slow(rig)) == []
+    assert [number for number, grabbed in rig.jobs() if grabbed] == [last.number]
+    child.complete(last)
+    assert child.turn((), GRAB_FOR).late == frozenset()
+    assert len(rig.jobs()) == len(free(rig)) == 3
+
+
+def test_a_child_that_is_slow_to_start_keeps_its_first_job(rig: Rig) -> None:
+    child, manager = rig.child(), rig.manager()
+    first, second, *_ = batch(child)
+    assert len(manager.trim(slow(rig))) == 4
+    assert child.start(first)
+    child.complete(first)
+    assert not child.start(second)
+
+
+def test_nothing_is_started_after_the_lease(rig: Rig) -> None:
+    child = rig.child()
+    first, second, *_ = batch(child)
+    run(child, first)
+    rig.sql("UPDATE wm_claim SET lease = 1")
+    rig.sql("UPDATE job SET grabbed_until = 1 WHERE grabbed_until > 0")
+    until(lambda: not child.start(second), 10, "the bound to pass")
+    assert child.turn((), GRAB_FOR).jobs == ()
+
+
 def test_jobs_that_were_taken_along_are_not_cut_off(make_rig: MakeRig) -> None:
     rig = make_rig(batch_ms=BOUND_MS)
     client = rig.client()
@@ -274,3 +309,39 @@ def test_taking_along_in_doubt(make_rig: MakeRig, lose: str) -> None:
         child.turn((), GRAB_FOR)
     assert sorted(job.number for job in (first, *ran, *more)) == [1, 2, 3, 4, 5, 6]
     assert rig.jobs() == []
+
+
+@pytest.mark.parametrize("make_rig", ["postgresql", "mariadb"], indirect=True)
+def test_settling_keeps_only_the_beginning_that_is_the_same(make_rig: MakeRig) -> None:
+    """Not whatever happens to stand in the same place: job 4 was given back, and ran here and elsewhere."""
+    rig = make_rig()
+    client = rig.client()
+    for number, (after, together) in enumerate([(1, None), (30, "c"), (20, "c"), (10, None)]):
+        client.insert(A, number + 1, run_after=after, coalesce=together)
+    with proxied(rig) as proxy:
+        child = rig.child()
+        first, fourth, third = batch(child, 3)
+        assert [first.number, fourth.number, third.number] == [1, 4, 3]
+        child.start(first)
+        proxy.lose = "reply"
+        assert not child.coalesce(first, "c", 2, prefix=False)
+        child.complete(first)
+        assert not child.start(fourth)
+        child.turn((), GRAB_FOR)
+    assert free(rig) == [2, 3, 4]
+    assert child.settled
+
+
+@pytest.mark.parametrize("make_rig", ["postgresql", "mariadb"], indirect=True)
+def test_settling_knows_what_the_manager_acknowledged(rig: Rig) -> None:
+    """A job that the manager acknowledged meanwhile was called late."""
+    with proxied(rig) as proxy:
+        child, manager = rig.child(), rig.manager()
+        first, *_ = batch(child, 3)
+        run(child, first)
+        proxy.lose = "request"
+        with pytest.raises(QueueDown):
+            child.turn((), GRAB_FOR)
+        manager.trim(slow(rig))
+        assert child.turn((), GRAB_FOR).late == frozenset()
+    assert len(rig.jobs()) == 7

@@ -1,5 +1,6 @@
 """Several databases are used together; one that is down is skipped, and tried again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import make_url
 from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, Rig
-from wmcore.backends.base import Filter
+from wmcore.backends.base import ChildQueue, Claimed, Filter
 from wmcore.client import TheSchwartzClient
 from wmcore.errors import Fenced, QueueDown, SchemaMissing
 from wmcore.model import Failure, Outcome
@@ -141,6 +142,28 @@ def test_an_end_that_cannot_be_written_is_left_to_the_manager(pair: Rig) -> None
         assert pair.claim(pair.child()).id == "1-1"
     assert list(pair.manager().close_book(book).completed) == [(0, job.id)]
     assert left(pair, 0) == 0
+
+
+@pytest.mark.parametrize("make_rig", ["postgresql", "mariadb"], indirect=True)
+def test_a_claim_in_doubt_does_not_wait_while_another_database_has_work(pair: Rig) -> None:
+    into(pair, 0, 9)
+    into(pair, 1, 2)
+    with proxied(pair) as proxy:
+        child = pair.child()
+        jobs = [job for _ in range(2) for job in run_one(child)]
+        assert sorted(job.database for job in jobs) == [0, 1]
+        proxy.lose = "reply"
+        assert [job.database for job in run_one(child)] == [1]
+    assert proxy.lost == 1
+    assert not any(grabbed for _, grabbed in pair.jobs())
+
+
+def run_one(child: ChildQueue) -> Sequence[Claimed]:
+    jobs = child.turn((0,), GRAB_FOR).jobs
+    for job in jobs:
+        child.start(job)
+        child.complete(job)
+    return jobs
 
 
 def test_all_down(pair: Rig) -> None:

@@ -104,3 +104,23 @@ def test_a_row_of_another_life(patient: Rig) -> None:
     with pytest.raises(Fenced):
         child.turn((0,), LONG, MOST)
     assert len(patient.jobs()) == 10
+
+
+def test_a_partitioned_table(patient: Rig) -> None:
+    """Rows of two partitions may have the same ctid."""
+    client = patient.client()
+    client.insert(A, 0)
+    client.insert(B, 0)
+    for statement in (
+        "ALTER TABLE job RENAME TO job_before",
+        "CREATE TABLE job (LIKE job_before INCLUDING DEFAULTS) PARTITION BY LIST (funcid)",
+        "CREATE TABLE job_1 PARTITION OF job FOR VALUES IN (1)",
+        "CREATE TABLE job_2 PARTITION OF job FOR VALUES IN (2)",
+        "CREATE UNIQUE INDEX ON job (funcid, uniqkey)",
+        "CREATE INDEX ON job (funcid, run_after)",
+    ):
+        patient.sql(statement)
+    client.insert_many(A, range(3))
+    client.insert_many(B, range(3))
+    assert [job.funcname for job in patient.child(1).turn((1,), LONG, (2, 2, 2)).jobs] == [B, B]
+    assert [job.funcname for job in patient.child(0).turn((0,), LONG, (2, 2, 2)).jobs] == [A, A]

@@ -210,9 +210,11 @@ class Scoreboard:
         return Progress(self.words[base + W_HELD], position >> 12 & 0xFFF, position & 0xFFF)
 
     def held_since(self, slot: int) -> int | None:
-        """When a batch was claimed of which something is not started yet (CLOCK_MONOTONIC ns)."""
+        """When a batch was claimed of which something is not started yet, or not acknowledged while the last of it runs
+        (CLOCK_MONOTONIC ns)."""
         progress = self.progress(slot)
-        return self.words[self.base(slot) + W_CLAIMED] if progress.started < progress.held > 1 else None
+        open_end = progress.started < progress.held or 0 < progress.finished < progress.started
+        return self.words[self.base(slot) + W_CLAIMED] if progress.held > 1 and open_end else None
 
     def counts(self, class_index: int, slots: int) -> list[int]:
         """A class's counters in the order of COUNTED, since the daemon's start: the sum over the first `slots`."""

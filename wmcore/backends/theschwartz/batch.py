@@ -28,6 +28,7 @@ class Batch:
     late: frozenset[str] = frozenset()  # as the last acknowledgement found it
     doubted: bool = False  # the COMMIT of its acknowledgement, or of its job's end, was in doubt
     whole: bool = False  # nobody else may cut it: jobs were taken along
+    lease_over: bool = False  # when the row was last looked at
 
     @property
     def numbers(self) -> list[int]:
@@ -48,10 +49,11 @@ class Batch:
         """Is there something that the manager may be giving back at this moment?"""
         return not self.whole and self.finished < len(self.jobs) > 1
 
-    def cut(self, kept: int, acked: int) -> None:
+    def cut(self, kept: int, acked: int, lease_over: bool = False) -> None:
         """The manager did so, and acknowledged what had finished."""
         del self.jobs[kept:]
         self.acked = max(self.acked, acked)
+        self.lease_over = lease_over
 
 
 @dataclass(slots=True)
@@ -64,6 +66,11 @@ class Side:
     noted: Noted  # instead of `claim`, where there is no wm_claim
     down_until: float = 0.0  # monotonic
     empty_until: dict[int, float] = field(default_factory=dict)  # class index -> so long nothing is expected there
+
+    @property
+    def in_doubt(self) -> bool:
+        """Was there a COMMIT without an answer that is not settled yet?"""
+        return self.claim.in_doubt or self.noted.in_doubt
 
     def found_empty(self, class_index: int, seconds: float) -> None:
         """It had nothing to claim a moment ago."""

@@ -180,7 +180,7 @@ class TheSchwartzChild:
                 jobs = self._claim(place, classes, grab_for)
             except QueueDown as error:
                 trouble = error
-                if len(self._places) > 1:
+                if len(self._places) > 1 and not self._settled_or_leaves(place):
                     place.down_until = time.monotonic() + self._retry_seconds
                 continue
             up += 1
@@ -192,6 +192,17 @@ class TheSchwartzChild:
                 place.down_until = 0.0
             raise trouble or QueueDown("no database is up")
         return ()
+
+    def _settled_or_leaves(self, place: Side) -> bool:
+        """What may have been claimed there must not wait for as long as we work for another database. True: it is given
+        back, the database answers again."""
+        if not place.in_doubt:
+            return False
+        try:
+            self._clear_doubt(place)
+        except QueueDown as error:
+            raise Fenced(f"a claim in doubt is left to the manager, its database is down: {error}") from None
+        return True
 
     def _claim(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
         if not place.db.has("job"):
@@ -280,21 +291,22 @@ class TheSchwartzChild:
         # In this order: the manager gives back, under the row's lock, what is not started when the bound has passed. So
         # either it sees this, or we see what it did.
         self._position.started(batch.finished + 1)
-        if batch.may_be_cut(self._bound) and not self._is_kept(batch):
+        unsure = batch.may_be_cut(self._bound) or self._places[batch.database].claim.in_doubt
+        if unsure and not self._is_kept(batch):
             self._position.started(batch.finished)
             return False
         batch.started = batch.finished + 1
         return True
 
     def _is_kept(self, batch: Batch) -> bool:
-        """The next job of a batch that took long. Not, where nobody can say."""
+        """The next job of a batch that took long, or is in doubt. Not, where nobody can say."""
         place = self._places[batch.database]
         try:
             self._clear_doubt(place)
             place.db.atomically(lambda: place.adopt(batch, self._bound))
         except QueueDown:
             return False
-        return batch.finished < len(batch.jobs)
+        return batch.finished < len(batch.jobs) and not batch.lease_over
 
     def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
         batch = self._in_hand(job)
@@ -414,7 +426,7 @@ class TheSchwartzChild:
             return None
         kept, acked = seen
         if batch is not None and batch.database == place.db.index:
-            del batch.jobs[kept:]
+            batch.cut(kept, acked)
         return acked
 
     def _in_hand(self, job: Claimed) -> Batch:
@@ -424,7 +436,7 @@ class TheSchwartzChild:
 
     @property
     def settled(self) -> bool:
-        return self._batch is None and not any(place.claim.in_doubt for place in self._places)
+        return self._batch is None and not any(place.in_doubt for place in self._places)
 
     def close(self) -> None:
         for place in self._places:

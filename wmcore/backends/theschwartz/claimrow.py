@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 
 from sqlalchemy.exc import IntegrityError
 
@@ -88,17 +89,17 @@ class ClaimRow:
         )
         self._own(done.rowcount)
 
-    def look(self) -> tuple[int, int]:
-        """Inside a transaction, under the row's lock: how many ids of the batch in hand are still ours, and how many
-        are acknowledged. Raises Fenced."""
+    def look(self) -> tuple[int, int, bool]:
+        """Inside a transaction, under the row's lock: how many ids of the batch in hand are still ours, how many are
+        acknowledged, and whether its lease is over. Raises Fenced."""
         row = self._db.one(
-            f"SELECT ids, acked FROM {self._table} WHERE {OWN} AND owner = :owner AND seq = :seq"
-            f"{self._db.dialect.lock_rows}",
+            f"SELECT ids, acked, lease <= {self._db.dialect.second} FROM {self._table} "
+            f"WHERE {OWN} AND owner = :owner AND seq = :seq{self._db.dialect.lock_rows}",
             self.keys,
         )
         self._own(0 if row is None else 1)
         assert row is not None
-        return len(unpack(row[0])), int(row[1])
+        return len(unpack(row[0])), int(row[1]), bool(row[2])
 
     def acknowledge(self, count: int) -> None:
         """Inside a transaction: the first `count` jobs of the batch have ended. Raises Fenced."""
@@ -139,7 +140,7 @@ class ClaimRow:
         assert row is not None
         ids, acked, lease, funcid = unpack(row[4]), int(row[5]), int(row[2]), int(row[3])
         if int(row[1]) == self.seq:
-            kept = sum(1 for ours, theirs in zip(held, ids, strict=False) if ours == theirs)
+            kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(held, ids, strict=False)))
             known = max(kept, acked)
             if ids[known:]:
                 outcomes.release_all(self._db, ids[known:], funcid, lease)

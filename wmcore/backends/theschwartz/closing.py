@@ -92,15 +92,16 @@ class Closer:
         if place.noted_class < 0 or place.database != db.index:
             return found
         ids = [place.noted_number, *place.companions]
-        # Not by the class's place in the configuration: that may have changed since. Some of them may have ended.
-        funcid_row = db.one(
-            f"SELECT funcid FROM {db.table('job')} WHERE jobid IN ({','.join(map(str, ids))}) "
-            "AND grabbed_until = :lease LIMIT 1",
-            {"lease": place.noted_lease},
+        # Locked: the COMMIT of the claim may still be on its way. Some of them may have ended. And not by the class's
+        # place in the configuration: that may have changed since.
+        rows_of_it = db.rows(
+            f"SELECT funcid, grabbed_until FROM {db.table('job')} WHERE jobid IN ({','.join(map(str, ids))})"
+            f"{db.dialect.lock_rows}"
         )
-        if funcid_row is None:
+        funcids = [int(funcid) for funcid, lease in rows_of_it if int(lease) == place.noted_lease]
+        if not funcids:
             return found
-        funcid = int(funcid_row[0])
+        funcid = funcids[0]
         self._end_each(db, book, found, Held(ids, 0, place.started, place.finished, funcid, place.noted_lease))
         return found
 

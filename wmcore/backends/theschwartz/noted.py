@@ -54,6 +54,10 @@ class Noted:
         self._companions += [row.jobid for row in found]
         return found
 
+    @property
+    def in_doubt(self) -> bool:
+        return bool(self._doubtful)
+
     def _unless_in_doubt(self, work: Callable[[], T]) -> T:
         try:
             return self._db.atomically(work)

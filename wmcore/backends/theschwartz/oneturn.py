@@ -72,10 +72,11 @@ def _composed(job: str, claim: str, claimable: str, second: str, now: str, colum
         f"AND (:ended_lease = 0 OR :ended_lease > {second}) FOR UPDATE",
         "gone": f"DELETE FROM {job} USING me WHERE jobid = ANY(CAST(:ended AS bigint[])) AND funcid = :ended_funcid "
         "AND grabbed_until = :ended_lease RETURNING jobid",
-        "next": f"SELECT ctid FROM {job} WHERE {claimable} AND EXISTS (SELECT 1 FROM me) "
+        "next": f"SELECT jobid FROM {job} WHERE {claimable} AND EXISTS (SELECT 1 FROM me) "
         "ORDER BY run_after LIMIT :limit FOR UPDATE SKIP LOCKED",
+        # By number and not by ctid, which names a row only within one partition of a table.
         "ours": f"UPDATE {job} SET grabbed_until = {second} + :grab_for "
-        f"WHERE ctid = ANY(ARRAY(SELECT ctid FROM next)) RETURNING {columns}",
+        f"WHERE jobid = ANY(ARRAY(SELECT jobid FROM next)) AND {claimable} RETURNING {columns}",
         "moved": f"UPDATE {claim} SET seq = seq + 1, acked = 0, heartbeat = {now}, "
         "lease = COALESCE((SELECT max(grabbed_until) FROM ours), 0), "
         "funcid = COALESCE((SELECT max(funcid) FROM ours), 0), "

@@ -21,8 +21,10 @@ def trim(db: Database, daemon: str, batch: SlowBatch) -> list[str]:
         return []  # it has moved on
     lease, funcid, ids, acked = int(row[2]), int(row[3]), unpack(row[4]), int(row[5])
     now = batch.progress()
-    kept, waiting = ids[: now.started], ids[now.started :]
-    if not waiting or now.held < 2:
+    begun = max(1, now.started)  # else a child that is slow to start would never come to it
+    kept, waiting = ids[:begun], ids[begun:]
+    runs_long = acked < now.finished < now.started  # what has finished before it can be done with
+    if now.held < 2 or not (waiting or runs_long):
         return []
     finished = [(jobid, batch.keep_exit_status_seconds) for jobid in ids[acked : now.finished]]
     outcomes.delete_all_finished(db, finished, funcid, lease)
