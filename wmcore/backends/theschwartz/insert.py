@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from wmcore.backends.base import NewJob
 from wmcore.backends.theschwartz.database import Database, padded
+from wmcore.backends.theschwartz.notifying import returning
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.errors import Refused
 
@@ -80,12 +81,10 @@ def _bound(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _insert_returning(db: Database, values: Sequence[dict[str, Any]]) -> list[int | None]:
     """Numbers are given in the order of the rows, and come back in any: those with a key are told apart by it."""
-    made = db.rows(
-        f"{_sql(db, len(values))} ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid, funcid, uniqkey",
-        _bound(values),
-    )
-    plain = iter(sorted(int(jobid) for jobid, _, uniqkey in made if uniqkey is None))
-    keyed = {(int(funcid), uniqkey): int(jobid) for jobid, funcid, uniqkey in made if uniqkey is not None}
+    gently = f"ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid, funcid, uniqkey{returning(db)}"
+    made = db.rows(f"{_sql(db, len(values))} {gently}", _bound(values))
+    plain = iter(sorted(int(jobid) for jobid, _, uniqkey, *_ in made if uniqkey is None))
+    keyed = {(int(funcid), uniqkey): int(jobid) for jobid, funcid, uniqkey, *_ in made if uniqkey is not None}
     return [
         next(plain) if row["uniqkey"] is None else keyed.pop((row["funcid"], row["uniqkey"]), None) for row in values
     ]
