@@ -166,8 +166,9 @@ class Children:
         return view if child.pid and view.pid == child.pid else None
 
     def idle(self) -> list[Child]:
-        views = [(child, self.view(child)) for child in self._by_slot.values() if not child.leaving]
-        return [child for child, view in views if view is not None and view.state is ChildState.IDLE]
+        """From any thread."""
+        children = list(self._by_slot.values())
+        return [child for child in children if not child.leaving and self._board.is_idle(child.slot, child.pid)]
 
     def idle_classes(self) -> list[int]:
         """Classes that an idle child could take a job of; empty when nobody is idle."""
