@@ -166,6 +166,7 @@ def proved(manager: ManagerQueue) -> None:
 def test_without_the_trigger_it_is_heard_and_polled(make_rig: MakeRig) -> None:
     rig = make_rig()
     manager = rig.manager()
+    assert manager.changed(0)
     fd = manager.ear(0)
     assert fd is not None
     assert can_be_read(fd), "our own word, by which it is known whether anything arrives"
@@ -251,9 +252,8 @@ def test_a_line_that_breaks_is_polled_and_opened_anew(
 def test_where_nothing_arrives_it_is_polled(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As behind PgBouncer in transaction mode, where LISTEN does well and then another client has the connection."""
     rig = with_trigger(make_rig)
-    manager = rig.manager(probe=False)
+    manager = rig.manager()
     ear = manager._ears[0]  # type: ignore[attr-defined]
     listen_to = ear._db.run
     monkeypatch.setattr(ear._db, "run", lambda sql, *values: listen_to(sql.replace("LISTEN", "UNLISTEN"), *values))
-    manager.probe(0)
     assert [manager.changed(0) for _ in range(50)] == [True] * 50

@@ -83,7 +83,7 @@ class TheSchwartzManager:
         db.drop()
         db.require_schema()
         if database in self._ears:
-            self._ears[database].listen(db)
+            self._ears[database].begin_anew()
         if db.bare:
             return [
                 f"database {db.name} has no wm_ tables: jobs are claimed one at a time and failed jobs are kept in "

@@ -73,7 +73,7 @@ class Ear:
         now = time.monotonic()
         if self._line is None:
             if now >= self._again_at:
-                self.listen(sender)
+                self._listen(sender)
             return True
         heard = self._take_in()
         if self._proved and self._told_of_all and not heard and now < self._poll_at:
@@ -96,9 +96,13 @@ class Ear:
             return True
         return heard
 
-    def listen(self, sender: Database) -> None:
-        """Begin anew. Errors are none: we poll."""
+    def begin_anew(self) -> None:
+        """The database was away: the next look opens another line."""
         self.close()
+        self._again_at = 0.0
+
+    def _listen(self, sender: Database) -> None:
+        """Errors are none: we poll."""
         self._again_at = time.monotonic() + AGAIN_SECONDS
         try:
             self._told_of_all = _has_trigger(self._db)
