@@ -27,6 +27,7 @@ HELP = (
 Also:
     wmcore --check-config -f conf_file         check configuration, worker classes and queue, then leave
     wmcore --init-db [--dry-run] -f conf_file  create the tables that are missing (--dry-run: print the SQL)
+        --notify-trigger                       and a trigger: jobs of any client start at once (PostgreSQL)
     wmcore insert -f conf_file CLASS [JSON]    insert a job (wmcore insert -h)
     wmcore --version
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--check-config", action="store_true")
     add("--init-db", action="store_true")
     add("--dry-run", action="store_true")
+    add("--notify-trigger", action="store_true")
     add("--version", action="version", version=f"wmcore {__version__}")
     return parser
 
@@ -95,8 +97,9 @@ def _wmcore(arguments: list[str]) -> int:
     if args.conf is None:
         sys.stderr.write(HELP)
         return 2
-    if args.dry_run and not args.init_db:
-        raise UsageError("--dry-run belongs to --init-db")
+    for option, given in (("--dry-run", args.dry_run), ("--notify-trigger", args.notify_trigger)):
+        if given and not args.init_db:
+            raise UsageError(f"{option} belongs to --init-db")
     if args.check_config and args.init_db:
         raise UsageError("--check-config and --init-db are two tasks; run one after the other")
     config = _configure(args.conf, args.concurrency, args.works_per_child)
@@ -107,7 +110,7 @@ def _wmcore(arguments: list[str]) -> int:
     if args.init_db:
         from wmcore.tasks import init_db
 
-        return init_db(config, args.dry_run)
+        return init_db(config, args.dry_run, args.notify_trigger)
     return _daemon(config, args)
 
 

@@ -44,7 +44,7 @@ def build(manager: "Manager", viewers: int) -> messages.Status:
 
 
 def _notices(manager: "Manager") -> list[str]:
-    notices = list(manager.notices)
+    notices = [*manager.notices, *manager.loops.notices]
     if manager.state.ready:
         for health in manager.queue.health:
             notices += health.notices

@@ -57,9 +57,9 @@ def _several(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def init_db(config: Config, dry_run: bool) -> int:
+def init_db(config: Config, dry_run: bool, notify_trigger: bool) -> int:
     """Create what is missing in each database, or print the SQL that would."""
-    statements = backends.of(config.type).init_db(config, dry_run)
+    statements = backends.of(config.type).init_db(config, dry_run, notify_trigger)
     if dry_run:
         for statement in statements:
             print(f"{statement.strip().rstrip(';')};")

@@ -48,14 +48,15 @@ class Bench:
         return 1 if self.quick else 5
 
     @contextmanager
-    def database(self, kind: str, *, empty: bool = False) -> Iterator[str]:
+    def database(self, kind: str, *, empty: bool = False, notify_trigger: bool = False) -> Iterator[str]:
         """The URL of a fresh database after --init-db (`empty`: without any table), dropped at the end."""
         with tempfile.TemporaryDirectory(prefix="wmbench-") as folder:
             server = None if kind == "SQLite" else self._server(kind)
             dsn = server.new_database() if server else f"sqlite:///{folder}/queue.db"
             try:
                 if not empty:
-                    init_db(make_config(Path(folder), [parse_database({"dsn": dsn})]), dry_run=False)
+                    config = make_config(Path(folder), [parse_database({"dsn": dsn})])
+                    init_db(config, dry_run=False, notify_trigger=notify_trigger)
                 yield dsn
             finally:
                 if server:

@@ -32,6 +32,7 @@ def test_one_goes_away_in_the_middle_and_comes_back(
                 client.insert_many("jobs.Quick", [{"n": n, "ms": 2} for n in range(inserted, inserted + 100)])
                 inserted += 100
     daemon.start("-c", "4")
+    until(lambda: all(server.ok for server in daemon.status().backend.servers))
     until(lambda: len(daemon.marks()) > 300)
     down, up = names.index(stopped), 1 - names.index(stopped)
     servers[stopped].stop()

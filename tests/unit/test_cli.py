@@ -98,6 +98,8 @@ def test_wrong_options(arguments: list[str], said: str, capsys: pytest.CaptureFi
         (["-c", "-1", "-f", "c.yml"], "-c -1: the number of children must be 0 to 1024"),
         (["-w", "0", "-f", "c.yml"], "-w 0: the number of jobs per child must be at least 1"),
         (["--dry-run", "-f", "c.yml"], "--dry-run belongs to --init-db"),
+        (["--notify-trigger", "-f", "c.yml"], "--notify-trigger belongs to --init-db"),
+        (["--init-db", "--notify-trigger", "-f", "c.yml"], "is for PostgreSQL, and none of the databases is one"),
         (["--check-config", "--init-db", "-f", "c.yml"], "two tasks"),
         (["insert", "jobs.Good"], "insert needs a configuration"),
         (["insert", "-f", "c.yml", "jobs.Good", "{foo: 1}"], "the argument is not JSON"),

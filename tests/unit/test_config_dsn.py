@@ -46,6 +46,13 @@ def test_relative_file_counts_from_the_current_folder(tmp_path: Path, monkeypatc
         assert make_url(parse_database({"dsn": text}).url).database == str(tmp_path / "run/q.db")
 
 
+@pytest.mark.parametrize("value", [False, 0, "0", "no", "False", "off"])
+def test_notify_is_on_unless_it_is_switched_off(value: object) -> None:
+    assert parse_database({"dsn": "postgresql://h/x"}).notify
+    assert parse_database({"dsn": "postgresql://h/x", "notify": "Yes"}).notify
+    assert not parse_database({"dsn": "postgresql://h/x", "notify": value}).notify
+
+
 def test_identity_is_perls() -> None:
     text = "dbi:mysql:dbname=x;host=y"
     assert parse_database({"dsn": text, "user": "u"}).identity == hashlib.md5(f"{text}|u".encode()).hexdigest()
@@ -73,6 +80,7 @@ def test_password_in_the_dsn_is_never_shown(text: str) -> None:
     ("mapping", "said"),
     [
         ({"dsn": ""}, "needs a 'dsn'"),
+        ({"dsn": "sqlite:///q.db", "notify": "never"}, "'notify' must be true or false (or 1 or 0), not 'never'"),
         ({"dsn": "u:s3cret@host"}, "neither a SQLAlchemy URL nor a Perl DSN"),
         ({"dsn": "postgresql://u:s3cret@h:port/x"}, "neither"),
         ({"dsn": "oracle://u:s3cret@h/x"}, "'oracle'; there are sqlite"),

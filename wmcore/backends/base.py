@@ -195,7 +195,7 @@ class Due:
     """An answer to "is there work?", for one database."""
 
     ready: dict[int, int] = field(default_factory=dict)  # class index -> claimable jobs, bounded
-    next_in: float | None = None  # seconds until the next delayed job falls due
+    next_in: float | None = None  # seconds until the next job can be claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,10 +293,15 @@ class ManagerQueue(Protocol):
 
     def ask(self, database: int, classes: Sequence[int], limit: int) -> Due:
         """How many jobs of these classes can be claimed now (counted up to `limit` each), and when the next falls due.
-        Cheap: called up to ten times a second."""
+        `next_in` is also that of the next lease that runs out, as far as it is cheap to know. Cheap: called up to ten
+        times a second."""
 
     def changed(self, database: int) -> bool:
         """Cheaper than `ask`, where the database has such a thing: may anything have changed since the last call?"""
+
+    def ear(self, database: int) -> int | None:
+        """A descriptor that can be read when somebody says that he inserted jobs, until `changed` takes it in. None:
+        nobody would be heard. Of one thread at a time, like `changed`."""
 
     def figures(self, database: int) -> dict[int, QueueFigures]:
         """Per class index; counts bounded by COUNT_LIMIT."""

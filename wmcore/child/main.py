@@ -26,7 +26,7 @@ from wmcore.scoreboard import COUNTED, ChildSlot
 from wmcore.worker import Completed, Declined, Failed, Job, Replaced, Verdict
 
 T = TypeVar("T")
-SAFETY_NET = 15.0
+SAFETY_NET = 60.0
 """Seconds (about) after which an idle child looks for work by itself."""
 LOOK_SECONDS = 0.02
 """How often a child looks for orders between the jobs of a batch."""

@@ -43,9 +43,9 @@ class TheSchwartzClient:
         floor: int | None = None,
         inline: bool | None = None,
     ) -> None:
-        """`databases`: as in conf.yml, `{dsn, user, pass, prefix}` each. `serializer`: how arguments are written,
-        "json", or "storable" for workers in Perl. `retry_seconds`: so long a database that did not answer is left
-        alone. `prioritize`, `floor`: which jobs `find_job_...` takes first, and not at all. Raises ConfigError."""
+        """`databases`: as in conf.yml, `{dsn, user, pass, prefix, notify}` each. `serializer`: how arguments are
+        written, "json", or "storable" for workers in Perl. `retry_seconds`: so long a database that did not answer is
+        left alone. `prioritize`, `floor`: which jobs `find_job_...` takes first, and not at all. Raises ConfigError."""
         from wmcore.config.dsn import parse_database
 
         self._databases = [

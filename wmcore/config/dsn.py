@@ -12,25 +12,27 @@ from sqlalchemy.exc import ArgumentError
 from wmcore.config.records import DatabaseConfig
 from wmcore.errors import ConfigError
 
-KEYS = ("dsn", "user", "pass", "prefix")
+TEXTS = ("dsn", "user", "pass", "prefix")
+KEYS = (*TEXTS, "notify")
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _OTHER_NAMES = {"postgres": "postgresql", "mariadb": "mysql"}
 _PACKAGES = {"postgresql+psycopg": ("psycopg", "postgresql"), "mysql+pymysql": ("pymysql", "mysql")}
 _SECRETS = frozenset({"password", "passwd", "sslpassword"})
 """Parameters of a URL that are never shown."""
+_TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _PREFIX = re.compile(r"[A-Za-z0-9_]{0,40}")
 
 
 def parse_database(mapping: Mapping[str, object]) -> DatabaseConfig:
-    """One entry of `databases`: dsn (a SQLAlchemy URL or a Perl DSN), user, pass, prefix.
+    """One entry of `databases`: dsn (a SQLAlchemy URL or a Perl DSN), user, pass, prefix, notify.
 
     Raises ConfigError with a sentence that never holds the password.
     """
     unknown = sorted(set(mapping) - set(KEYS))
     if unknown:
         raise ConfigError(f"key {unknown[0]!r} is not known in a database; there are {', '.join(KEYS)}")
-    dsn, user, password, prefix = (None if mapping.get(key) is None else str(mapping[key]) for key in KEYS)
+    dsn, user, password, prefix = (None if mapping.get(key) is None else str(mapping[key]) for key in TEXTS)
     if not dsn:
         raise ConfigError("a database needs a 'dsn'; write a SQLAlchemy URL or a Perl DSN")
     if not _PREFIX.fullmatch(prefix or ""):
@@ -49,7 +51,16 @@ def parse_database(mapping: Mapping[str, object]) -> DatabaseConfig:
         name=_for_people(url),
         prefix=prefix or "",
         identity=hashlib.md5(f"{dsn}|{user or ''}".encode(), usedforsecurity=False).hexdigest(),
+        notify=_truth(mapping.get("notify"), "notify", True),
     )
+
+
+def _truth(value: object, key: str, default: bool) -> bool:
+    """From Python, or as it was written in YAML."""
+    text = str(default if value is None else value).lower()
+    if text not in _TRUTHS:
+        raise ConfigError(f"{key!r} must be true or false (or 1 or 0), not {value!r}")
+    return _TRUTHS[text]
 
 
 def _from_url(dsn: str) -> URL:

@@ -12,6 +12,7 @@ class DatabaseConfig:
     name: str  # the same for people: never with the password
     prefix: str = ""  # in front of every table name
     identity: str = ""  # what Perl's handles are made of: md5hex(dsn|user) where a Perl DSN was given
+    notify: bool = True  # on PostgreSQL, whoever inserts jobs says so to the daemons
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TERM_SECONDS = plan.TERM_PATIENCE
 KILL_SECONDS = 15.0
 """Since a child in no job was told to leave: TERM after the first, KILL after the second."""
+JUST_NOW_SECONDS = 0.05
 OWN_FAILURE = 70
 """A child's exit code where it failed outside of a job (EX_SOFTWARE)."""
 
@@ -166,8 +167,9 @@ class Children:
         return view if child.pid and view.pid == child.pid else None
 
     def idle(self) -> list[Child]:
-        views = [(child, self.view(child)) for child in self._by_slot.values() if not child.leaving]
-        return [child for child, view in views if view is not None and view.state is ChildState.IDLE]
+        """From any thread."""
+        children = list(self._by_slot.values())
+        return [child for child in children if not child.leaving and self._board.is_idle(child.slot, child.pid)]
 
     def idle_classes(self) -> list[int]:
         """Classes that an idle child could take a job of; empty when nobody is idle."""
@@ -176,11 +178,14 @@ class Children:
         return sorted(wanted - self._manager.paused)
 
     def wake(self, ready: Mapping[int, int]) -> None:
-        """As many idle children as there is work, each of a pool that has the class (class index -> jobs)."""
-        idle = self.idle()
+        """As many idle children as there is work, each of a pool that has the class (class index -> jobs). Last of all
+        those that were woken just now: they may have a job in hand already, and not yet say so."""
+        now = time.monotonic()
+        idle = sorted(self.idle(), key=lambda child: now - child.woken_at < JUST_NOW_SECONDS)
         for class_index, jobs in ready.items():
             able = [child for child in idle if class_index in self._manager.config.pools[child.pool].classes]
             for child in able[:jobs]:
+                child.woken_at = now
                 child.wake()
                 idle.remove(child)
 

@@ -15,6 +15,7 @@ from wmcore.manager.children import Children
 from wmcore.manager.figures import Figures
 from wmcore.manager.formerlife import FormerLife
 from wmcore.manager.loaders import Loaders
+from wmcore.manager.loops import Loops
 from wmcore.manager.queueside import QueueSide
 from wmcore.manager.state import Pool, State
 from wmcore.manager.trimmer import Trimmer
@@ -52,6 +53,7 @@ class Manager:
         self.state = State([Pool(index, pool, pool.concurrency) for index, pool in enumerate(config.pools)], [])
         self.figures = Figures(board, len(config.classes))
         self.notices: list[str] = []
+        self.loops = Loops(self.note)
         self.paused: set[int] = set()
         self._former = former
         self._on_ready = on_ready
@@ -80,7 +82,7 @@ class Manager:
         self._handle_signals(loop)
         loop.add_reader(self._event_fd, self._take_events)
         self.loaders.start()
-        self._tasks.append(asyncio.create_task(self._tick_loop()))
+        self._tasks.append(self.loops.start("the daemon's clock", self._tick_loop))
         while not self._done:
             self._wake.clear()
             self._turn(time.monotonic())
@@ -196,8 +198,8 @@ class Manager:
         self.bookkeeper = Bookkeeper(self, self._former)
         self.queue.on_up = self.bookkeeper.database_up
         self.queue.on_change = self.note
-        self._tasks += self.queue.tasks(self.config.failed_keep_days)
-        self._tasks.append(asyncio.create_task(Trimmer(self).run()))
+        self._tasks += self.queue.start(self.loops, self.config.failed_keep_days)
+        self._tasks.append(self.loops.start("watching for slow batches", Trimmer(self).run))
 
     # -- what an operator or a signal wants ----------------------------------------------------------------------------
 
@@ -284,3 +286,5 @@ class Manager:
             self.figures.take(event, second)
             if event.outcome is Outcome.FAILED:
                 self.queue.failed_changed()
+            elif event.outcome in (Outcome.RETRIED, Outcome.DECLINED):  # back in the queue, without an insert
+                self.queue.look_again()

@@ -1,29 +1,25 @@
-"""The manager's questions to the queue: is it up, is there work, what stands in it. Threads ask, the loop listens.
-
-One asker per daemon and database, however many children are idle; it wakes as many of them as there is work.
-"""
+"""The manager's questions to the queue: is it up, is there work, what stands in it. Threads ask, the loop listens."""
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from wmcore.backends.base import FailedRow, Filter, ManagerQueue
 from wmcore.errors import QueueDown
+from wmcore.manager.asker import Asker
+from wmcore.manager.loops import Loops
 from wmcore.model import QueueFigures
 
 T = TypeVar("T")
 
-ASK_SECONDS = 0.12
-WATCH_SECONDS = 1.0
-ASK_LIMIT = 1000
-ASK_CERTAINLY_SECONDS = 5.0
-"""A lease that runs out makes a job ready without any change in the database."""
 PROBE_SECONDS = 0.5
+STORM_SECONDS = 0.12
+"""A storm of failures within so long is one change of the failed list."""
 FIGURES_SECONDS = 1.0
 FIGURES_UNWATCHED_SECONDS = 5.0
 WATCHED_SECONDS = 10.0
@@ -44,10 +40,6 @@ class Health:
     since: float | None = None  # Unix
     error: str | None = None
     notices: list[str] = field(default_factory=list)
-    next_due: float | None = None  # monotonic
-    asked_at: float = 0.0  # monotonic
-    pending: bool = True  # the last answer named work, or nobody asked yet
-    stir: threading.Event = field(default_factory=threading.Event)  # look at once
     figures: dict[int, QueueFigures] = field(default_factory=dict)
 
 
@@ -57,12 +49,12 @@ class QueueSide:
     def __init__(
         self, queue: ManagerQueue, idle: Callable[[], list[int]], wake: Callable[[Mapping[int, int]], None]
     ) -> None:
-        """`idle`: the classes that idle children could run (empty: nobody is idle); `wake`: wake children for so many
-        jobs of each class."""
+        """`idle`: the classes that idle children could run, asked for in threads (empty: nobody is idle); `wake`: wake
+        children for so many jobs of each class."""
         self.queue = queue
-        self._idle = idle
         self._wake = wake
         self.health = [Health(name) for name in queue.databases]
+        self._askers = [Asker(queue, database, idle) for database in range(len(self.health))]
         self.failed_count: int | None = None
         self.failed_recent: list[FailedRow] = []
         self._looked_at = 0.0  # monotonic
@@ -75,11 +67,15 @@ class QueueSide:
     async def thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
 
-    def tasks(self, failed_keep_days: float) -> list[asyncio.Task[None]]:
-        loops = [self._ask_loop(database) for database in range(len(self.health))]
-        loops += [self._figures_loop(database) for database in range(len(self.health))]
-        loops += [self._failed_loop(), self._clean_loop(failed_keep_days)]
-        return [asyncio.create_task(loop) for loop in loops]
+    def start(self, loops: Loops, failed_keep_days: float) -> list[asyncio.Task[None]]:
+        started = []
+        for database, health in enumerate(self.health):
+            ask, count = partial(self._ask_loop, database), partial(self._figures_loop, database)
+            started.append(loops.start(f"asking database {health.name} for work", ask))
+            started.append(loops.start(f"counting the jobs of database {health.name}", count))
+        started.append(loops.start("reading the failed jobs", self._failed_loop))
+        started.append(loops.start("cleaning up", partial(self._clean_loop, failed_keep_days)))
+        return started
 
     def close(self) -> None:
         self.look_again()
@@ -91,9 +87,8 @@ class QueueSide:
 
     def look_again(self) -> None:
         """Something happened that the databases would not tell by themselves."""
-        for health in self.health:
-            health.pending = True
-            health.stir.set()
+        for asker in self._askers:
+            asker.look_again()
 
     def failed_changed(self) -> None:
         """The failed list is not what we last saw."""
@@ -104,7 +99,7 @@ class QueueSide:
         if not health.ok:
             recovered = health.known
             health.ok, health.known, health.error, health.since = True, True, None, time.time()
-            health.pending = True
+            self._askers[database].look_again()
             if recovered:
                 self.on_change(f"database {health.name} answers again")
             self.on_up(database)
@@ -114,6 +109,7 @@ class QueueSide:
         if health.ok or not health.known:
             health.ok, health.known, health.since = False, True, time.time()
             self.on_change(f"database {health.name} is down: {error}")
+            self._askers[database].look_again()  # and so find out when it is up again
         health.error = str(error)
 
     # -- is there work? ------------------------------------------------------------------------------------------------
@@ -125,41 +121,10 @@ class QueueSide:
                 if not health.ok:
                     health.notices = await self.thread(self.queue.probe, database)
                     self.up(database)
-                classes = self._idle()
-                if classes:
-                    self._wake(await self.thread(self._watch, database, classes))
-                else:
-                    health.pending = True  # whoever comes back from work finds it; ask anew when somebody is idle
+                self._wake(await self.thread(self._askers[database].watch))
             except QueueDown as error:
                 self.down(database, error)
                 await asyncio.sleep(PROBE_SECONDS)
-                continue
-            await asyncio.sleep(ASK_SECONDS)
-
-    def _watch(self, database: int, classes: list[int]) -> dict[int, int]:
-        """In a thread: ask again and again, until there is work (class index -> jobs), something stirs, or a second is
-        over. So an idle daemon's loop sleeps, and one thread wakes up for each question."""
-        health = self.health[database]
-        until = time.monotonic() + WATCH_SECONDS
-        while True:
-            ready = self._ask(database, classes, health)
-            if ready or health.stir.wait(ASK_SECONDS) or time.monotonic() > until:
-                health.stir.clear()
-                return ready
-
-    def _ask(self, database: int, classes: list[int], health: Health) -> dict[int, int]:
-        """Claimable jobs by class; none also where nothing can have changed since the last answer."""
-        now = time.monotonic()
-        falls_due = health.next_due is not None and now >= health.next_due
-        stale = health.pending or falls_due or now - health.asked_at > ASK_CERTAINLY_SECONDS
-        changed = self.queue.changed(database)  # always asked: it moves the mark
-        if not (changed or stale):
-            return {}
-        due = self.queue.ask(database, classes, ASK_LIMIT)
-        health.asked_at = now
-        health.next_due = None if due.next_in is None else now + due.next_in
-        health.pending = bool(due.ready)
-        return due.ready
 
     # -- what stands in it? --------------------------------------------------------------------------------------------
 
@@ -185,7 +150,7 @@ class QueueSide:
         while True:
             begun = time.monotonic()
             if not health.ok:
-                await asyncio.sleep(ASK_SECONDS)
+                await asyncio.sleep(PROBE_SECONDS)
                 continue
             try:
                 health.figures = await self.thread(self.queue.figures, database)
@@ -211,7 +176,7 @@ class QueueSide:
     async def _failed_loop(self) -> None:
         while True:
             self._failed_stale.clear()
-            await asyncio.sleep(ASK_SECONDS)  # a storm of failures is one change
+            await asyncio.sleep(STORM_SECONDS)
             if not self.ok:
                 continue
             with contextlib.suppress(QueueDown):  # the asker says so

@@ -53,6 +53,7 @@ class Child:
     forked_at: float = 0.0  # monotonic
     leaving: bool = False
     asked_at: float = 0.0  # monotonic, when it was told to leave, or last seen busy since
+    woken_at: float = 0.0  # monotonic, for work
     generation: int = 0  # of the loader that forked it
     killed: str | None = None  # why we killed it
     timed_out: bool = False

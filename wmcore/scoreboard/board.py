@@ -204,6 +204,11 @@ class Scoreboard:
             place=_place(word),
         )
 
+    def is_idle(self, slot: int, pid: int) -> bool:
+        """Is the child `pid` in this slot, and idle? Cheaper than a view."""
+        base = self.base(slot)
+        return self.words[base + W_PID] == pid and self.words[base + W_STATE] == ChildState.IDLE
+
     def progress(self, slot: int) -> Progress:
         base = self.base(slot)
         position = self.words[base + W_POSITION]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wmcore.backends.base import ChildQueue, ManagerQueue, Position
 from wmcore.config.records import Config
+from wmcore.errors import UsageError
 
 if TYPE_CHECKING:
     from wmcore.backends.theschwartz.database import Database
@@ -77,13 +78,17 @@ def _databases(config: Config, statement_seconds: int) -> "list[Database]":
     ]
 
 
-def init_db(config: Config, dry_run: bool) -> list[str]:
-    """Create what is missing, or only name it. Returns the statements. Raises QueueDown."""
+def init_db(config: Config, dry_run: bool, notify_trigger: bool = False) -> list[str]:
+    """Create what is missing, or only name it; on PostgreSQL, where asked to, also the trigger that tells daemons of
+    new jobs. Returns the statements. Raises QueueDown, UsageError."""
     from wmcore.backends.theschwartz import schema
 
+    databases = _databases(config, INDEX_SECONDS)
+    if notify_trigger and not any(db.dialect.name == "postgresql" for db in databases):
+        raise UsageError("--notify-trigger is for PostgreSQL, and none of the databases is one; leave it out")
     statements: list[str] = []
-    for db in _databases(config, INDEX_SECONDS):
-        statements += schema.create(db, dry_run=dry_run)
+    for db in databases:
+        statements += schema.create(db, dry_run=dry_run, notify_trigger=notify_trigger)
         db.close()
     return statements
 

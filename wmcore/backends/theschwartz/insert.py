@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from wmcore.backends.base import NewJob
 from wmcore.backends.theschwartz.database import Database, padded
+from wmcore.backends.theschwartz.notifying import returning
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.errors import Refused
 
@@ -100,12 +101,12 @@ def _bound(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _insert_returning(db: Database, values: Sequence[dict[str, Any]]) -> list[int | None]:
     """Numbers are given in the order of the rows, and come back in any: those with a key are told apart by it."""
-    sql, bound = (
-        _sql_of_arrays(db, values) if db.dialect.name == "postgresql" else (_sql(db, len(values)), _bound(values))
-    )
-    made = db.rows(f"{sql} ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid, funcid, uniqkey", bound)
-    plain = iter(sorted(int(jobid) for jobid, _, uniqkey in made if uniqkey is None))
-    keyed = {(int(funcid), uniqkey): int(jobid) for jobid, funcid, uniqkey in made if uniqkey is not None}
+    arrays = db.dialect.name == "postgresql"
+    sql, bound = _sql_of_arrays(db, values) if arrays else (_sql(db, len(values)), _bound(values))
+    gently = f"ON CONFLICT (funcid, uniqkey) DO NOTHING RETURNING jobid, funcid, uniqkey{returning(db)}"
+    made = db.rows(f"{sql} {gently}", bound)
+    plain = iter(sorted(int(jobid) for jobid, _, uniqkey, *_ in made if uniqkey is None))
+    keyed = {(int(funcid), uniqkey): int(jobid) for jobid, funcid, uniqkey, *_ in made if uniqkey is not None}
     return [
         next(plain) if row["uniqkey"] is None else keyed.pop((row["funcid"], row["uniqkey"]), None) for row in values
     ]

@@ -10,6 +10,7 @@ from wmcore.backends.theschwartz import cleaning, failed, rows, schema
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
+from wmcore.backends.theschwartz.notifying import Ear
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.backends.theschwartz.selecting import Selection, claimable
 from wmcore.backends.theschwartz.trimming import trim
@@ -67,6 +68,11 @@ class TheSchwartzManager:
         self._selection = Selection(prioritize=config.prioritize, floor=config.floor)
         self._local_path = local_path(config.state_dir)
         self._here = _Connections(config)
+        self._ears = {
+            db.index: Ear(Database(db.config, db.index))
+            for db in self._here.databases
+            if db.dialect.name == "postgresql"
+        }
         self._born = time.monotonic()
         self.databases = [entry.name for entry in config.databases]
 
@@ -76,6 +82,8 @@ class TheSchwartzManager:
         db = self._here.databases[database]
         db.drop()
         db.require_schema()
+        if database in self._ears:
+            self._ears[database].begin_anew()
         if db.bare:
             return [
                 f"database {db.name} has no wm_ tables: jobs are claimed one at a time and failed jobs are kept in "
@@ -85,6 +93,8 @@ class TheSchwartzManager:
 
     def changed(self, database: int) -> bool:
         db = self._here.databases[database]
+        if database in self._ears:
+            return self._ears[database].changed(db)
         if db.dialect.name != "sqlite":
             return True
         row = db.one("PRAGMA data_version")
@@ -93,24 +103,39 @@ class TheSchwartzManager:
         self._here.marks[database] = version
         return before != version
 
+    def ear(self, database: int) -> int | None:
+        return self._ears[database].fd if database in self._ears else None
+
     def ask(self, database: int, classes: Sequence[int], limit: int) -> Due:
-        db = self._here.databases[database]
-        known = [(index, funcid) for index in classes if (funcid := self._funcid(database, index)) is not None]
-        if not known:
-            return Due()
-        job, where = db.table("job"), claimable(db, self._selection)
-        parts = []
-        for index, funcid in known:
-            mine = where.replace(":funcid", str(funcid))
-            parts.append(
-                f"SELECT {index}, (SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {mine} LIMIT {limit}) t), "
-                f"(SELECT min(run_after) FROM {job} WHERE funcid = {funcid} AND run_after > {db.dialect.second}), "
-                f"{db.dialect.now}"
-            )
-        found = db.rows(" UNION ALL ".join(parts))
-        ready = {int(row[0]): int(row[1]) for row in found if row[1]}
-        waits = [float(row[2]) - float(row[3]) for row in found if row[2] is not None]
+        """One statement, however many classes there are, and whether jobs of them were ever inserted or not."""
+        db, funcids = self._here.databases[database], self._here.funcids[database]
+        parts, names = [], dict[str, str]()
+        for index in classes:
+            known = funcids.known(self._names[index])
+            if known is None:
+                names[f"name{index}"] = self._names[index]
+            parts.append(self._due_sql(db, index, known, limit))
+        found = db.rows(" UNION ALL ".join(parts), names) if parts else []
+        for index, funcid, *_ in found:
+            if funcid is not None:
+                funcids.learn(self._names[index], int(funcid))
+        ready = {int(index): int(count) for index, _, count, *_ in found if count}
+        waits = [float(moment) - float(now) for *_, due, lease, now in found for moment in (due, lease) if moment]
         return Due(ready, max(0.0, min(waits)) if waits else None)
+
+    def _due_sql(self, db: Database, index: int, funcid: int | None, limit: int) -> str:
+        """Of a class: its index and funcid, how many jobs can be claimed, when the next one falls due and when the next
+        lease of the oldest due ones runs out, the clock."""
+        job, second = db.table("job"), db.dialect.second
+        wanted = str(funcid or f"(SELECT funcid FROM {db.table('funcmap')} WHERE funcname = :name{index})")
+        where = claimable(db, self._selection).replace(":funcid", wanted)
+        mine = f"funcid = {wanted} AND run_after"
+        oldest_due = f"SELECT grabbed_until FROM {job} WHERE {mine} <= {second} ORDER BY run_after LIMIT {limit}"
+        return (
+            f"SELECT {index}, {wanted}, (SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {where} LIMIT {limit}) t), "
+            f"(SELECT min(run_after) FROM {job} WHERE {mine} > {second}), "
+            f"(SELECT min(grabbed_until) FROM ({oldest_due}) o WHERE grabbed_until > {second}), {db.dialect.now}"
+        )
 
     def _funcid(self, database: int, index: int) -> int | None:
         return self._here.funcids[database].get(self._names[index])
@@ -255,6 +280,8 @@ class TheSchwartzManager:
             cleaning.clean(db)
 
     def close(self) -> None:
+        for ear in self._ears.values():
+            ear.close()
         for db in [*self._here.databases, self._here.local]:
             db.close()
 

@@ -105,6 +105,13 @@ class Funcids:
             found = self._ids[name] = int(row[0])
         return found
 
+    def known(self, name: str) -> int | None:
+        """The same, without asking."""
+        return self._ids.get(name)
+
+    def learn(self, name: str, funcid: int) -> None:
+        self._ids[name] = funcid
+
     def make(self, name: str) -> int:
         """The funcid of `name`, made where there is none; outside of a transaction."""
         found = self.get(name)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import inspect
 
+from wmcore.backends.theschwartz import notifying
 from wmcore.backends.theschwartz.database import Database
 
 
@@ -120,9 +121,11 @@ def _unfinished(db: Database) -> set[str]:
     return {str(row[0]) for row in found}
 
 
-def create(db: Database, *, dry_run: bool) -> list[str]:
+def create(db: Database, *, dry_run: bool, notify_trigger: bool = False) -> list[str]:
     """Run them, or only name them. Idempotent."""
     statements = list(missing(db))
+    if notify_trigger:
+        statements += notifying.trigger(db)
     if not dry_run:
         for statement in statements:
             db.run(statement)
