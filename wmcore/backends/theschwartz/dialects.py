@@ -1,10 +1,10 @@
 """What differs between the three databases, side by side."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 
@@ -25,7 +25,7 @@ class Dialect:
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
     list_tables: str
     list_columns: str  # of :job
-    packet: str  # asks how large a statement may be
+    about: str  # asks for the server's version, and how large a statement may be; where that makes a difference
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
 
     def connect_arguments(self, connect_seconds: int, statement_seconds: int) -> dict[str, Any]:
@@ -44,19 +44,18 @@ class Dialect:
                     "connect_timeout": connect_seconds,
                     "read_timeout": statement_seconds,
                     "write_timeout": statement_seconds,
+                    "autocommit": True,  # as SQLAlchemy will have it; PyMySQL would turn it off first
                 }
         return {"timeout": 10, "check_same_thread": False}
 
-    def can_skip_locked(self, connection: Connection) -> bool:
-        """PostgreSQL, MySQL 8 and MariaDB 10.6 step over rows that others hold."""
-        version = connection.dialect.server_version_info or (0,)
-        match self.name:
-            case "postgresql":
-                return True
-            case "mysql":
-                maria = getattr(connection.dialect, "is_mariadb", False)
-                return tuple(version[:2]) >= ((10, 6) if maria else (8, 0))
-        return False
+    def can_skip_locked(self, version: str) -> bool:
+        """PostgreSQL, MySQL 8 and MariaDB 10.6 step over rows that others hold. `version`: as the server says it:
+        "8.0.36", "10.11.6-MariaDB", or with a pretended one in front, "5.5.5-10.11.6-MariaDB"."""
+        if self.name != "mysql":
+            return self.name == "postgresql"
+        maria = is_mariadb(version)
+        found = re.search(r"(\d+)\.(\d+)\.\d+-MariaDB" if maria else r"(\d+)\.(\d+)", version, re.IGNORECASE)
+        return found is not None and (int(found[1]), int(found[2])) >= ((10, 6) if maria else (8, 0))
 
     def is_retry(self, error: DBAPIError) -> bool:
         original = error.orig
@@ -84,7 +83,7 @@ SQLITE = Dialect(
     prepare=("PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"),
     list_tables="SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
     list_columns="SELECT name FROM pragma_table_info(:job)",
-    packet="",
+    about="",
     list_indexes="",
 )
 POSTGRESQL = Dialect(
@@ -106,7 +105,7 @@ POSTGRESQL = Dialect(
         "AND relnamespace <> CAST('pg_catalog' AS regnamespace)"
     ),
     list_columns="SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
-    packet="",
+    about="",
     list_indexes="",
 )
 MYSQL = Dialect(
@@ -125,19 +124,22 @@ MYSQL = Dialect(
     prepare=(
         # The default, REPEATABLE READ, locks gaps: two children that delete batches deadlock at once.
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        # An old server cuts what is too long and says nothing.
-        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
-        # UNIX_TIMESTAMP(NOW(6)) goes by the local time, which has one hour twice a year.
-        "SET SESSION time_zone = '+00:00'",
-        "SET SESSION innodb_lock_wait_timeout = 10",
+        # An old server cuts what is too long and says nothing; UNIX_TIMESTAMP(NOW(6)) goes by the local time, which has
+        # one hour twice a year.
+        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), SESSION time_zone = '+00:00', "
+        "SESSION innodb_lock_wait_timeout = 10",
     ),
     list_tables="SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
     list_columns=(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :job"
     ),
-    packet="SELECT @@max_allowed_packet",
+    about="SELECT VERSION(), @@max_allowed_packet",
     list_indexes="SHOW INDEX FROM ",
 )
+
+
+def is_mariadb(version: str) -> bool:
+    return "mariadb" in version.lower()
 
 
 def claim_index(listed: Iterable[Sequence[Any]]) -> str:
