@@ -3,6 +3,7 @@
 An engine holds no connection, and ours learns nothing from one. So the loader can make it before it forks.
 """
 
+import os
 import re
 import sqlite3
 import time
@@ -31,10 +32,13 @@ def make_engine(config: DatabaseConfig, statement_seconds: int, *, durable: bool
     url = make_url(config.url)
     dialect = DIALECTS[url.get_backend_name()]
     arguments = dialect.connect_arguments(CONNECT_SECONDS, statement_seconds)
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
+    engine = create_engine(
+        url, poolclass=NullPool, pool_reset_on_return=None, isolation_level="AUTOCOMMIT", connect_args=arguments
+    )
     # SQLAlchemy would ask up to eight questions at an engine's first connection, and every child's is the first. The
     # answers are for statements that it makes itself; ours are text.
     engine.dialect.initialize = _learn_nothing  # type: ignore[method-assign]
+    _close_only_ours(engine)
     statements = [each.format(seconds=statement_seconds) for each in dialect.prepare]
     if dialect.name == "sqlite":
         statements.append(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -73,6 +77,23 @@ def driver_sql(sql: str, dialect: Dialect) -> str:
     if dialect.name == "sqlite":
         return sql
     return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+def _close_only_ours(engine: Engine) -> None:
+    """A process that somebody forks inherits our connections and all destructors: a goodbye to the server there would
+    be the end of the connection here."""
+    close, owner = engine.dialect.do_close, 0
+
+    @event.listens_for(engine, "connect")
+    def own(connection: object, record: object) -> None:
+        nonlocal owner
+        owner = os.getpid()
+
+    def close_ours(dbapi_connection: Any) -> None:
+        if owner == os.getpid():
+            close(dbapi_connection)
+
+    engine.dialect.do_close = close_ours  # type: ignore[method-assign]
 
 
 def _learn_nothing(connection: Connection) -> None:
