@@ -44,7 +44,7 @@ class Database:
         self.config = config
         self.index = index
         self.name = config.name
-        url = make_url(config.url)
+        url = make_url(config.url) if engine is None else engine.url
         self.dialect: Dialect = DIALECTS[url.get_backend_name()]
         self._durable = durable
         self._statement_seconds = statement_seconds

@@ -14,6 +14,7 @@ class Dialect:
     now: str  # Unix seconds with a fraction, by the server's clock
     second: str  # the same, whole: stable within a statement, so that an index can be used
     begin: str
+    begin_lazily: str  # the next COMMIT need not reach the disk: whatever is committed after it carries it there
     auto_id: str  # type of a column that numbers itself
     blob: str
     long_text: str
@@ -72,6 +73,7 @@ SQLITE = Dialect(
     now="((julianday('now') - 2440587.5) * 86400.0)",
     second="CAST(strftime('%s', 'now') AS INTEGER)",
     begin="BEGIN IMMEDIATE",
+    begin_lazily="",
     auto_id="INTEGER PRIMARY KEY AUTOINCREMENT",
     blob="BLOB",
     long_text="TEXT",
@@ -91,6 +93,7 @@ POSTGRESQL = Dialect(
     now="CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
     second="CAST(floor(extract(epoch FROM now())) AS bigint)",
     begin="BEGIN",
+    begin_lazily="SET LOCAL synchronous_commit = off",
     auto_id="BIGSERIAL PRIMARY KEY",
     blob="BYTEA",
     long_text="TEXT",
@@ -113,6 +116,7 @@ MYSQL = Dialect(
     now="UNIX_TIMESTAMP(NOW(6))",
     second="UNIX_TIMESTAMP()",
     begin="START TRANSACTION",
+    begin_lazily="",
     auto_id="BIGINT UNSIGNED PRIMARY KEY NOT NULL AUTO_INCREMENT",
     blob="LONGBLOB",
     long_text="LONGTEXT",
