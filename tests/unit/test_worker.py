@@ -151,6 +151,9 @@ def test_max_retries_as_a_method_gets_the_job() -> None:
             return int(job.arg["foo"])
 
     assert Limits(Mail(), {}).policy(make_job()).max_retries == 1
+    assert Limits(Mail(), {}).answers_for_all("timeout", "keep_exit_status_for")
+    assert not Limits(Mail(), {}).answers_for_all("max_retries")
+    assert Limits(Mail(), {"max_retries": 5}).answers_for_all("max_retries")
 
 
 def test_delay_counts_from_insertion_and_lateness_from_the_due_time() -> None:

@@ -90,8 +90,9 @@ class Database:
 
     def _look_round(self, connection: Connection) -> None:
         d, job = self.dialect, {"job": self.table("job")}
-        self.tables = frozenset(str(row[0]).lower() for row in self._send(connection, d.list_tables, {}))
-        self.fine_insert_time = "wm_insert_time" in {row[0] for row in self._send(connection, d.list_columns, job)}
+        found = {tuple(row) for each in d.look for row in self._send(connection, each, job)}
+        self.tables = frozenset(str(name).lower() for what, name in found if what == "table")
+        self.fine_insert_time = ("column", "wm_insert_time") in found
         version = ""
         if d.about:
             row: Any = self._send(connection, d.about, {}).one()

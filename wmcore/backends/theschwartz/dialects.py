@@ -24,8 +24,7 @@ class Dialect:
     message_limit: int | None  # of `error.message`
     coalesce: str  # the column of that name, which is a keyword too
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
-    list_tables: str
-    list_columns: str  # of :job
+    look: Sequence[str]  # give ("table", name) for each table and view, and ("column", name) for each column of :job
     about: str  # asks for the server's version, and how large a statement may be; where that makes a difference
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
 
@@ -83,8 +82,10 @@ SQLITE = Dialect(
     message_limit=None,
     coalesce='"coalesce"',
     prepare=("PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"),
-    list_tables="SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
-    list_columns="SELECT name FROM pragma_table_info(:job)",
+    look=(
+        "SELECT 'table', name FROM sqlite_master WHERE type IN ('table', 'view') "
+        "UNION ALL SELECT 'column', name FROM pragma_table_info(:job)",
+    ),
     about="",
     list_indexes="",
 )
@@ -103,11 +104,11 @@ POSTGRESQL = Dialect(
     message_limit=None,
     coalesce='"coalesce"',
     prepare=("SET statement_timeout = {seconds}000",),
-    list_tables=(
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f') AND pg_table_is_visible(oid) "
-        "AND relnamespace <> CAST('pg_catalog' AS regnamespace)"
+    look=(
+        "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f') AND pg_table_is_visible(oid) "
+        "AND relnamespace <> CAST('pg_catalog' AS regnamespace) "
+        "UNION ALL SELECT 'column', attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
     ),
-    list_columns="SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
     about="",
     list_indexes="",
 )
@@ -133,9 +134,10 @@ MYSQL = Dialect(
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), SESSION time_zone = '+00:00', "
         "SESSION innodb_lock_wait_timeout = 10",
     ),
-    list_tables="SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
-    list_columns=(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :job"
+    look=(  # in two: names of tables and of columns may have different collations, which do not go into one
+        "SELECT 'table', table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+        "SELECT 'column', column_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name = :job",
     ),
     about="SELECT VERSION(), @@max_allowed_packet",
     list_indexes="SHOW INDEX FROM ",
