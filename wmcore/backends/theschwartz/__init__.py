@@ -22,17 +22,22 @@ def daemon_name(config: Config) -> str:
 
 def preload(config: Config) -> None:
     """Import and make what children will need, in the loader: drivers and engines, no connection."""
+    from contextlib import suppress
+
+    from sqlalchemy.exc import SQLAlchemyError
+
     from wmcore.backends.theschwartz import child, manager  # noqa: F401
     from wmcore.backends.theschwartz.engine import child_engine
 
     for entry in config.databases:
-        child_engine(entry)
+        with suppress(SQLAlchemyError):  # where a child connects, it says what is wrong
+            child_engine(entry)
 
 
 def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str, position: Position) -> ChildQueue:
     """A child's side; connects when it is first used."""
     import os
-    from functools import cache
+    from functools import cache, partial
 
     from wmcore.backends.theschwartz.child import TheSchwartzChild
     from wmcore.backends.theschwartz.database import Database
@@ -42,7 +47,9 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
     from wmcore.backends.theschwartz.selecting import Selection
 
     return TheSchwartzChild(
-        databases=[Database(entry, index, engine=child_engine(entry)) for index, entry in enumerate(config.databases)],
+        databases=[
+            Database(entry, index, engine=partial(child_engine, entry)) for index, entry in enumerate(config.databases)
+        ],
         names=names,
         who=Who(slot, os.getpid()),
         daemon=daemon_name(config),

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, make_url
@@ -36,19 +37,18 @@ class Database:
 
     def __init__(
         self, config: DatabaseConfig, index: int, *, durable: bool = False, statement_seconds: int = STATEMENT_SECONDS,
-        engine: Engine | None = None,
+        engine: Callable[[], Engine] | None = None,
     ) -> None:  # fmt: skip
         """`durable`: on SQLite, every commit reaches the disk (inserts); else the last ones may be lost with the power,
         which for claims and acknowledgements means that a job runs again. `statement_seconds`: no answer for so long is
-        none. `engine`: where it is made already; both are its own then."""
+        none. `engine` makes the engine, if it is not there already; both are its own then."""
         self.config = config
         self.index = index
         self.name = config.name
-        url = make_url(config.url) if engine is None else engine.url
+        url = make_url(config.url)
         self.dialect: Dialect = DIALECTS[url.get_backend_name()]
-        self._durable = durable
-        self._statement_seconds = statement_seconds
-        self._engine = engine
+        self._make_engine = engine or partial(make_engine, config, statement_seconds, durable=durable)
+        self._engine: Engine | None = None
         self._connection: Connection | None = None
         in_file = self.dialect.name == "sqlite" and url.database and not url.database.startswith((":", "file:"))
         self._queue_path = f"{url.database}-wmlock" if in_file else None
@@ -80,7 +80,7 @@ class Database:
         if self._connection is None:
             try:
                 if self._engine is None:
-                    self._engine = make_engine(self.config, self._statement_seconds, durable=self._durable)
+                    self._engine = self._make_engine()
                 self._connection = self._engine.connect()
                 self._look_round(self._connection)
             except SQLAlchemyError as error:
