@@ -8,7 +8,8 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from wmcore.model import Outcome
 
@@ -18,8 +19,7 @@ PIPE_BUF = 4096
 _PER_WRITE = PIPE_BUF // _RECORD.size
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     class_index: int
     outcome: Outcome
     slot: int

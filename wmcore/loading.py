@@ -120,6 +120,10 @@ class Limits:
         said = getattr(self._worker, key)
         return said(*arguments) if callable(said) else said
 
+    def answers_for_all(self, *keys: str) -> bool:
+        """Does no method of the class stand behind these, that wants to be asked for each job?"""
+        return not any(key not in self._overrides and callable(getattr(self._worker, key)) for key in keys)
+
     def policy(self, job: Job, failures: int | None = None) -> RetryPolicy:
         """For the job's next failure. `failures`: how many there will be then, asked of the queue only where
         `retry_delay` is a method. Raises what the user's methods raise."""

@@ -7,8 +7,10 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 from wmcore.model import Outcome
 
@@ -22,8 +24,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnd:
+class JobEnd(msgspec.Struct, frozen=True):
     """One attempt's end, as it is logged; milliseconds."""
 
     name: str
@@ -76,7 +77,13 @@ class Formatter:
 
 def stamp(now: float) -> str:
     """Local time, as the ancestor writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
+    return _stamp(int(now))
+
+
+@lru_cache(maxsize=1)
+def _stamp(second: int) -> str:
+    """Lines come by the hundred in a second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(second))
 
 
 class LogFile:

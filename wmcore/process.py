@@ -22,10 +22,10 @@ def become_subreaper() -> None:
 def start_time(pid: int) -> int:
     """Clock ticks from boot to the process's start, 0 where there is no such process: with the pid it names a life."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stat:  # noqa: PTH123  quicker: each child does it
+            return int(stat.read(4096).rpartition(b")")[2].split()[19])
     except OSError:
         return 0
-    return int(stat.rpartition(")")[2].split()[19])
 
 
 def is_life(pid: int, start: int) -> bool:

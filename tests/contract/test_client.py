@@ -12,7 +12,7 @@ from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, Rig
 from wmcore.backends.arguments import decode
 from wmcore.backends.base import NewJob
-from wmcore.backends.theschwartz.database import statement
+from wmcore.backends.theschwartz.engine import driver_sql
 from wmcore.client import TheSchwartzClient
 from wmcore.errors import Refused
 
@@ -137,10 +137,10 @@ def test_keys_that_are_no_text_are_taken_as_text(rig: Rig) -> None:
 def test_statements_of_many_lengths_are_few(rig: Rig) -> None:
     """Each length of its own, kept compiled, took 3 MB for good."""
     client = rig.client()
-    before = statement.cache_info().misses
+    before = driver_sql.cache_info().misses
     for count in range(1, 60):
         client.insert_many(A, range(count))
-    assert statement.cache_info().misses - before < 20
+    assert driver_sql.cache_info().misses - before < 20
     assert rig.count("job") == 59 * 60 // 2
 
 

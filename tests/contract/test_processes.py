@@ -71,5 +71,5 @@ def test_without_our_tables(make_rig: MakeRig, tmp_path: Path) -> None:
 def test_a_server_too_old_for_skip_locked(
     make_rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prioritize: bool
 ) -> None:
-    monkeypatch.setattr(Dialect, "can_skip_locked", lambda dialect, connection: False)
+    monkeypatch.setattr(Dialect, "can_skip_locked", lambda dialect, version: False)
     run_all(make_rig(prioritize=prioritize), tmp_path)

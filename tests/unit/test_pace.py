@@ -8,8 +8,8 @@ from wmcore.child.pace import Batching, Pace
 BATCHING = Batching(size=50, seconds=0.1)
 
 
-def after(*seconds: float) -> int:
-    pace = Pace()
+def after(*seconds: float, known: float | None = None) -> int:
+    pace = Pace(known)
     for each in seconds:
         pace.ran(each)
     return pace.most(BATCHING)
@@ -29,6 +29,11 @@ def test_quick_to_believe_in_slow_and_slow_to_believe_in_quick() -> None:
     assert after(*[0.001] * 20, 1.0) == 1
     assert after(1.0, *[0.001] * 3) == 1
     assert after(1.0, *[0.001] * 200) == 50
+
+
+def test_what_the_last_child_knew_holds_until_it_proves_wrong() -> None:
+    assert after(known=0.001) == 50
+    assert after(1.0, known=0.001) == 1
 
 
 @given(st.lists(st.floats(0, 1e6)))

@@ -77,6 +77,25 @@ def test_counts_outlive_a_child_and_its_life_does_not(board: Scoreboard) -> None
     assert (board.view(1).done, board.view(1).failed) == (0, 0)
 
 
+def test_a_child_leaves_its_paces_to_the_next(board: Scoreboard) -> None:
+    slot = ChildSlot(board, 1)
+    assert slot.take_paces() == [None, None, None]
+    slot.leave_paces([0.25, None, 0.0])
+    slot.begin_life(2, 2, "y", 2)
+    slot.count(0, COUNTED.index("late"))
+    assert slot.take_paces() == [pytest.approx(0.25), None, pytest.approx(0, abs=1e-6)]
+    assert board.counts(0, 8) == [0, 0, 0, 0, 1]
+
+
+def test_one_that_is_killed_leaves_none(board: Scoreboard) -> None:
+    slot = ChildSlot(board, 1)
+    slot.leave_paces([0.25, 0.5, 0.75])
+    slot.begin_life(2, 2, "y", 2)
+    slot.take_paces()
+    slot.begin_life(3, 3, "z", 3)
+    assert slot.take_paces() == [None, None, None]
+
+
 def test_neighbours_do_not_touch(board: Scoreboard) -> None:
     for number in range(8):
         slot = ChildSlot(board, number)

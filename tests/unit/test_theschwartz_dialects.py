@@ -1,4 +1,4 @@
-"""Which of a driver's errors mean "do it again"."""
+"""Which of a driver's errors mean "do it again"; what a server's version says."""
 
 import sqlite3
 
@@ -26,3 +26,21 @@ from wmcore.backends.theschwartz.dialects import DIALECTS
 )
 def test_what_is_done_again(kind: str, error: Exception, again: bool) -> None:
     assert DIALECTS[kind].is_retry(DBAPIError("SELECT", {}, error)) is again
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "can"),
+    [
+        ("sqlite", "", False),
+        ("postgresql", "", True),
+        ("mysql", "5.7.44-log", False),
+        ("mysql", "8.0.36", True),
+        ("mysql", "10.5.23-MariaDB", False),
+        ("mysql", "10.11.6-MariaDB-0+deb12u1", True),
+        ("mysql", "5.5.5-10.11.6-MariaDB", True),
+        ("mysql", "5.5.5-10.3.39-mariadb-log", False),
+        ("mysql", "who knows", False),
+    ],
+)
+def test_which_servers_step_over_locked_rows(kind: str, version: str, can: bool) -> None:
+    assert DIALECTS[kind].can_skip_locked(version) is can

@@ -153,6 +153,16 @@ def test_max_retries_as_a_method_gets_the_job() -> None:
     assert Limits(Mail(), {}).policy(make_job()).max_retries == 1
 
 
+def test_methods_are_asked_for_each_job_unless_the_entry_answers() -> None:
+    class Mail(Worker):
+        def max_retries(self, job: Job) -> int:
+            return int(job.arg["foo"])
+
+    assert Limits(Mail(), {}).answers_for_all("retry_delay", "keep_exit_status_for")
+    assert not Limits(Mail(), {}).answers_for_all("max_retries", "retry_delay")
+    assert Limits(Mail(), {"max_retries": 5}).answers_for_all("max_retries", "retry_delay")
+
+
 def test_delay_counts_from_insertion_and_lateness_from_the_due_time() -> None:
     job = Claimed("0-1", 0, "a.B", b"", insert_time=100.0, run_after=110.0, claimed_at=111.0)
     assert delay_ms(job, 0.5) == (11_500.0, 1_500.0)

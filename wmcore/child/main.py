@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from setproctitle import setproctitle
 
 from wmcore import events
@@ -73,7 +74,8 @@ class Child:
         self._grab_for = [runner.grab_for for runner in runners]
         self._failures_to_reach = 0
         self._batching = batching
-        self._paces = [Pace() for _ in runners]
+        self._paces = [Pace(seconds) for seconds in slot.take_paces()]
+        self._shown = ""
 
     def run(self) -> None:
         while not self._leaving():
@@ -93,17 +95,26 @@ class Child:
             self._insist(lambda: self._turn(()))
         if self._queue.settled:
             self._slot.settled()
+            self._slot.leave_paces([pace.seconds for pace in self._paces])
 
     def _run_all(self, jobs: Sequence[Claimed]) -> None:
         """A batch, of one class. What is not started when something comes between is given back by the next turn."""
-        index = jobs[0].class_index
+        index, claimed_ns = jobs[0].class_index, time.monotonic_ns()
+        runner, pace = self._runners[index], self._paces[index]
+        one_policy = runner.has_one_policy
+        if one_policy:
+            self._note_policy(runner, jobs[0])
+        begun = time.monotonic()
         for place, job in enumerate(jobs):
             if place and self._something_came_between(index):
                 break
-            begun = time.monotonic()
-            if not self._run(job):
+            if not one_policy:
+                self._note_policy(runner, job)
+            if not self._run(runner, job, claimed_ns):
                 break
-            self._paces[index].ran(time.monotonic() - begun)
+            ended = time.monotonic()
+            pace.ran(ended - begun)
+            begun = ended
         self._rotate(index)
 
     def _something_came_between(self, class_index: int) -> bool:
@@ -152,7 +163,7 @@ class Child:
     def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
         """It had finished after its lease had gone to somebody else: it does not count as completed here."""
         self._slot.uncount_completed(job.class_index)
-        return replace(end, outcome=Outcome.LATE)
+        return msgspec.structs.replace(end, outcome=Outcome.LATE)
 
     def _queue_down(self, error: QueueDown) -> None:
         """The queue is down: a state that the manager shows, no reason to die."""
@@ -201,11 +212,8 @@ class Child:
 
     # -- a job ---------------------------------------------------------------------------------------------------------
 
-    def _run(self, claimed: Claimed) -> bool:
+    def _run(self, runner: Runner, claimed: Claimed, claimed_ns: int) -> bool:
         """False: it is not ours any more."""
-        runner = self._runners[claimed.class_index]
-        claimed_ns = time.monotonic_ns()
-        self._note_policy(runner, claimed)
         start_ns = time.monotonic_ns()
         delay, lateness = delay_ms(claimed, (start_ns - claimed_ns) / 1e9)
         if not self._queue.start(claimed):
@@ -242,7 +250,7 @@ class Child:
             return Outcome.COMPLETED
         outcome = self._insist(lambda: self._finish(claimed, runner, job, verdict))
         self._slot.done(failed=outcome in (Outcome.FAILED, Outcome.RETRIED))
-        self._book_ended(self._queue.late_before(), (claimed, replace(end, outcome=outcome)))
+        self._book_ended(self._queue.late_before(), (claimed, msgspec.structs.replace(end, outcome=outcome)))
         if isinstance(verdict, Failed):
             sys.stderr.write(describe(verdict, runner.name, claimed.id, outcome is Outcome.RETRIED, time.time()))
             sys.stderr.flush()
@@ -309,7 +317,9 @@ class Child:
                 redirect_output(self._out.error_path)
 
     def _title(self, doing: str) -> None:
-        setproctitle(f"wmcore: child {self._slot.slot} {doing}")
+        if doing != self._shown:
+            self._shown = doing
+            setproctitle(f"wmcore: child {self._slot.slot} {doing}")
 
     def _debug(self, text: str) -> None:
         self._out.log.write(self._out.formatter.note(f"child {self._slot.slot} {text}", time.time(), "debug"))

@@ -13,7 +13,8 @@ class Batching:
 
 @dataclass(slots=True)
 class Pace:
-    """A running average, quick to believe that jobs have become slow and slow to believe that they are quick."""
+    """A running average, quick to believe that jobs have become slow and slow to believe that they are quick. It begins
+    with what the slot's last child left."""
 
     seconds: float | None = None
 

@@ -31,6 +31,11 @@ class Runner:
     def timeout(self) -> float | None:
         return None if self._patient else self.limits.timeout()
 
+    @property
+    def has_one_policy(self) -> bool:
+        """Is it the same for all jobs at this moment?"""
+        return self.limits.answers_for_all("max_retries", "retry_delay", "keep_exit_status_for")
+
     def policy(self, job: Job) -> RetryPolicy:
         """What the class says about a failure of this job. User code may stand behind it: where that fails, the job is
         not tried again, and the reason is on standard error. Raises QueueDown."""
@@ -48,8 +53,12 @@ class Runner:
         job = Job(claimed, _Undisturbed(queue))
         pid = os.getpid()
         try:
-            with _soft_limit(None if self._patient else self.limits.soft_timeout(), self.name):
+            soft = None if self._patient else self.limits.soft_timeout()
+            if soft is None:
                 result = self._worker.work(job)
+            else:
+                with _soft_limit(soft, self.name):
+                    result = self._worker.work(job)
             job.returned(result, self._worker.explicit)
         except KeyboardInterrupt:
             raise
@@ -92,11 +101,7 @@ def _held_back() -> Iterator[None]:
 
 
 @contextmanager
-def _soft_limit(seconds: float | None, name: str) -> Iterator[None]:
-    if seconds is None:
-        yield
-        return
-
+def _soft_limit(seconds: float, name: str) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         raise SoftTimeout(f"soft timeout of {name} after {seconds:g} s")
 

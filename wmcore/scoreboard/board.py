@@ -10,6 +10,7 @@ from wmcore.model import ChildState
 from wmcore.scoreboard.layout import (
     CAPACITY,
     CHILD_WORDS,
+    CLASS_WORDS,
     COUNTS,
     H_BOOT,
     H_CLASSES,
@@ -100,7 +101,7 @@ class Scoreboard:
     @classmethod
     def create(cls, path: Path, classes: int, slots: int = CAPACITY) -> "Scoreboard":
         """A fresh, zeroed scoreboard at `path`, in place of any older one."""
-        stride = -(-(CHILD_WORDS + MANAGER_WORDS + COUNTS * classes) // 8) * 8
+        stride = -(-(CHILD_WORDS + MANAGER_WORDS + CLASS_WORDS * classes) // 8) * 8
         temporary = path.with_name(path.name + ".new")
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         os.ftruncate(fd, _words(slots, stride, classes) * 8)
@@ -224,7 +225,7 @@ class Scoreboard:
     def counts(self, class_index: int, slots: int) -> list[int]:
         """A class's counters in the order of COUNTED, since the daemon's start: the sum over the first `slots`."""
         totals = [0] * COUNTS
-        offset = CHILD_WORDS + MANAGER_WORDS + class_index * COUNTS
+        offset = CHILD_WORDS + MANAGER_WORDS + class_index * CLASS_WORDS
         for slot in range(slots):
             at = self.base(slot) + offset
             for index in range(COUNTS):

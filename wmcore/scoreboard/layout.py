@@ -1,7 +1,7 @@
 """Where what stands, in 8-byte words: see the package."""
 
 MAGIC = 0x31_44_52_4F_42_4D_57  # "WMBORD1"
-VERSION = 2
+VERSION = 3
 CAPACITY = 1024
 """Slots that a daemon can have."""
 
@@ -12,6 +12,8 @@ CHILD_WORDS = 64  # the last of them: W_COMPANIONS + MOST_COMPANIONS
 MANAGER_WORDS = 8
 COUNTS = 5
 """Counters per class: see `COUNTED`."""
+CLASS_WORDS = COUNTS + 1
+C_PACE = COUNTS  # ns that a job of the class takes, as the slot's last child left it; 0: it does not say
 
 # Words of a slot that its child writes.
 W_POSITION = 0  # seq << 32 | database << 24 | started << 12 | finished: one store moves it

@@ -7,8 +7,9 @@ from wmcore.backends.base import MOST_COMPANIONS
 from wmcore.model import ChildState
 from wmcore.scoreboard.board import Scoreboard
 from wmcore.scoreboard.layout import (
+    C_PACE,
     CHILD_WORDS,
-    COUNTS,
+    CLASS_WORDS,
     JOB_BYTES,
     KEPT,
     M_FINISH,
@@ -46,6 +47,8 @@ from wmcore.scoreboard.layout import (
     W_TIMEOUT_MS,
     W_TROUBLE,
 )
+
+_FIRST_CLASS = CHILD_WORDS + MANAGER_WORDS
 
 
 class ChildSlot:
@@ -161,18 +164,33 @@ class ChildSlot:
     def count_completed(self, class_index: int) -> None:
         """The job that was finished last. A child that dies between the two has its last one counted by the manager."""
         words, finished = self._words, self._held & 0xFFF
-        words[CHILD_WORDS + MANAGER_WORDS + class_index * COUNTS] += 1
+        words[_FIRST_CLASS + class_index * CLASS_WORDS] += 1
         words[W_COUNTED] = finished
 
     def count(self, class_index: int, counter: int) -> None:
         """`counter`: index into COUNTED."""
-        self._words[CHILD_WORDS + MANAGER_WORDS + class_index * COUNTS + counter] += 1
+        self._words[_FIRST_CLASS + class_index * CLASS_WORDS + counter] += 1
 
     def uncount_completed(self, class_index: int) -> None:
-        self._words[CHILD_WORDS + MANAGER_WORDS + class_index * COUNTS] -= 1
+        self._words[_FIRST_CLASS + class_index * CLASS_WORDS] -= 1
 
     def count_dropped(self, records: int) -> None:
         self._words[W_DROPPED] += records
+
+    # What one life leaves to the next ---------------------------------------------------------------------------------
+
+    def leave_paces(self, seconds: Sequence[float | None]) -> None:
+        """How long jobs take, by class index, for the slot's next child."""
+        for index, each in enumerate(seconds):
+            self._words[_FIRST_CLASS + index * CLASS_WORDS + C_PACE] = 0 if each is None else max(1, int(each * 1e9))
+
+    def take_paces(self) -> list[float | None]:
+        """As the last child left them. They can be had once: after one that was killed, nothing is known."""
+        places = [_FIRST_CLASS + index * CLASS_WORDS + C_PACE for index in range(self.board.classes)]
+        found = [self._words[place] / 1e9 or None for place in places]
+        for place in places:
+            self._words[place] = 0
+        return found
 
     # Orders -----------------------------------------------------------------------------------------------------------
 

@@ -22,28 +22,35 @@ def daemon_name(config: Config) -> str:
 
 
 def preload(config: Config) -> None:
-    """Import what children will need, in the loader: drivers and the SQL compiler, no connection."""
-    from sqlalchemy import make_url
+    """Import and make what children will need, in the loader: drivers and engines, no connection."""
+    from contextlib import suppress
 
-    from wmcore.backends.theschwartz import child, database, manager  # noqa: F401
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from wmcore.backends.theschwartz import child, manager  # noqa: F401
+    from wmcore.backends.theschwartz.engine import child_engine
 
     for entry in config.databases:
-        make_url(entry.url).get_dialect().import_dbapi()
+        with suppress(SQLAlchemyError):  # where a child connects, it says what is wrong
+            child_engine(entry)
 
 
 def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str, position: Position) -> ChildQueue:
     """A child's side; connects when it is first used."""
     import os
-    from functools import cache
+    from functools import cache, partial
 
     from wmcore.backends.theschwartz.child import TheSchwartzChild
     from wmcore.backends.theschwartz.database import Database
+    from wmcore.backends.theschwartz.engine import child_engine
     from wmcore.backends.theschwartz.manager import local_store, prepare_local
     from wmcore.backends.theschwartz.outcomes import Who
     from wmcore.backends.theschwartz.selecting import Selection
 
     return TheSchwartzChild(
-        databases=[Database(entry, index) for index, entry in enumerate(config.databases)],
+        databases=[
+            Database(entry, index, engine=partial(child_engine, entry)) for index, entry in enumerate(config.databases)
+        ],
         names=names,
         who=Who(slot, os.getpid()),
         daemon=daemon_name(config),

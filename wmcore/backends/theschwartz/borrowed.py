@@ -1,10 +1,10 @@
 """An application's own connection, inside whose transaction jobs are inserted."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, CursorResult, make_url
+from sqlalchemy import URL, Connection, CursorResult, make_url, text
 from sqlalchemy.orm import Session, scoped_session
 
 from wmcore.backends.theschwartz.database import Database
@@ -31,6 +31,10 @@ class Borrowed(Database):
 
     def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
         return send(self._given)
+
+    def _send(self, connection: Connection, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Its driver may be another than ours."""
+        return connection.execute(text(sql), values)
 
     def atomically(self, work: Callable[[], T]) -> T:
         return work()

@@ -49,6 +49,9 @@ class ClaimRow:
         return True
 
     def _take_over(self) -> None:
+        """Lost with the server, it would be missed by the first claim; kept with it, it is kept."""
+        if self._db.dialect.begin_lazily:
+            self._db.run(self._db.dialect.begin_lazily)
         row = self._db.one(
             f"SELECT seq, ids, acked FROM {self._table} WHERE {OWN}{self._db.dialect.lock_rows}", self._keys
         )

@@ -6,25 +6,21 @@ and SQLite's `BEGIN IMMEDIATE` stands where it has to.
 
 import fcntl
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy import Connection, CursorResult, Engine, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
-from wmcore.backends.theschwartz.dialects import DIALECTS, Dialect, claim_index
+from wmcore.backends.theschwartz.dialects import DIALECTS, Dialect, claim_index, is_mariadb
+from wmcore.backends.theschwartz.engine import STATEMENT_SECONDS, driver_sql, make_engine
 from wmcore.config.records import DatabaseConfig
 from wmcore.errors import QueueDown, Refused, SchemaMissing
 
 T = TypeVar("T")
-CONNECT_SECONDS = 5
-STATEMENT_SECONDS = 30
-LOCK_SECONDS = 10
 ATTEMPTS = 20
 
 
@@ -40,19 +36,22 @@ class Database:
     """A lazily opened connection. Not for two threads at once, never over a fork."""
 
     def __init__(
-        self, config: DatabaseConfig, index: int, *, durable: bool = False, statement_seconds: int = STATEMENT_SECONDS
-    ) -> None:
+        self, config: DatabaseConfig, index: int, *, durable: bool = False, statement_seconds: int = STATEMENT_SECONDS,
+        engine: Callable[[], Engine] | None = None,
+    ) -> None:  # fmt: skip
         """`durable`: on SQLite, every commit reaches the disk (inserts); else the last ones may be lost with the power,
         which for claims and acknowledgements means that a job runs again. `statement_seconds`: no answer for so long is
-        none."""
+        none. `engine` makes the engine, if it is not there already; both are its own then."""
         self.config = config
         self.index = index
         self.name = config.name
-        self.dialect: Dialect = DIALECTS[make_url(config.url).get_backend_name()]
-        self._durable = durable
-        self._statement_seconds = statement_seconds
+        url = make_url(config.url)
+        self.dialect: Dialect = DIALECTS[url.get_backend_name()]
+        self._make_engine = engine or partial(make_engine, config, statement_seconds, durable=durable)
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        in_file = self.dialect.name == "sqlite" and url.database and not url.database.startswith((":", "file:"))
+        self._queue_path = f"{url.database}-wmlock" if in_file else None
         self._queue_fd: int | None = None
         self._inside = False  # of a transaction
         self.tables: frozenset[str] = frozenset()
@@ -89,45 +88,19 @@ class Database:
                 raise self.meaning(error) from None
         return self._connection
 
-    def _make_engine(self) -> Engine:
-        url = make_url(self.config.url)
-        arguments = self.dialect.connect_arguments(CONNECT_SECONDS, self._statement_seconds)
-        engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
-        statements = [each.format(seconds=self._statement_seconds) for each in self.dialect.prepare]
-        if self.dialect.name == "sqlite":
-            statements.append(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
-            if url.database and not url.database.startswith((":", "file:")):
-                self._queue_fd = self._open_queue_lock(url.database)
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, record: object) -> None:
-            cursor = connection.cursor()
-            for each in statements:
-                _patiently(cursor, each)
-            cursor.close()
-            if self.dialect.name == "postgresql" and not connection.autocommit:
-                connection.commit()  # a SET is undone by the rollback of its transaction
-
-        return engine
-
-    def _open_queue_lock(self, path: str) -> int | None:
-        """SQLite's busy handler is not fair; a flock in front of it is nearly so."""
-        try:
-            return os.open(f"{path}-wmlock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError:
-            return None
-
     def _look_round(self, connection: Connection) -> None:
         d, job = self.dialect, {"job": self.table("job")}
-        self.tables = frozenset(str(row[0]).lower() for row in connection.execute(statement(d.list_tables)))
-        columns = {row[0] for row in connection.execute(statement(d.list_columns), job)}
-        self.fine_insert_time = "wm_insert_time" in columns
-        self.skip_locked = d.can_skip_locked(connection)
-        self.returns_deleted = d.name != "mysql" or bool(getattr(connection.dialect, "is_mariadb", False))
-        if d.packet:
-            self.packet = int(connection.execute(statement(d.packet)).scalar() or self.packet)
+        found = {tuple(row) for each in d.look for row in self._send(connection, each, job)}
+        self.tables = frozenset(str(name).lower() for what, name in found if what == "table")
+        self.fine_insert_time = ("column", "wm_insert_time") in found
+        version = ""
+        if d.about:
+            row: Any = self._send(connection, d.about, {}).one()
+            version, self.packet = str(row[0]), int(row[1])
+        self.skip_locked = d.can_skip_locked(version)
+        self.returns_deleted = d.name != "mysql" or is_mariadb(version)
         if d.list_indexes and self.has("job"):
-            self.claim_index = claim_index(connection.execute(statement(d.list_indexes + job["job"])).all())
+            self.claim_index = claim_index(self._send(connection, d.list_indexes + job["job"], {}))
 
     def look_again(self) -> None:
         """Which tables are there now?"""
@@ -163,14 +136,16 @@ class Database:
         if self._queue_fd is not None:
             os.close(self._queue_fd)
             self._queue_fd = None
-        self._engine = None
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
     def run(self, sql: str, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """One statement. Raises QueueDown, Refused for a value that the database does not take, Retry inside of a
         transaction; IntegrityError passes."""
-        return self._execute(lambda connection: connection.execute(statement(sql), values or {}))
+        return self._execute(lambda connection: self._send(connection, sql, values or {}))
+
+    def _send(self, connection: Connection, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:
+        return connection.exec_driver_sql(driver_sql(sql, self.dialect), dict(values))
 
     def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
         for attempt in _attempts():
@@ -231,11 +206,17 @@ class Database:
     def _rollback(self) -> None:
         if self._connection is not None:
             try:
-                self._connection.execute(statement("ROLLBACK"))
+                self._connection.exec_driver_sql("ROLLBACK")
             except SQLAlchemyError:
                 self.drop()
 
     def _queue_up(self) -> None:
+        """SQLite's busy handler is not fair; a flock in front of it is nearly so."""
+        if self._queue_fd is None and self._queue_path is not None:
+            try:
+                self._queue_fd = os.open(self._queue_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            except OSError:
+                self._queue_path = None
         if self._queue_fd is not None:
             fcntl.flock(self._queue_fd, fcntl.LOCK_EX)
 
@@ -254,13 +235,13 @@ class Database:
         raise QueueDown(f"database {self.name}: deadlocks or locks, again and again")
 
     def at_once(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
-        """A transaction of one statement, by the driver's own placeholders. Never sent again when the connection
-        breaks: it may have been committed. Raises CommitInDoubt."""
+        """A transaction of one statement. Never sent again when the connection breaks: it may have been committed.
+        Raises CommitInDoubt."""
         self.connect()
         for attempt in _attempts():
             self._inside = True
             try:
-                return list(self._execute(lambda connection: connection.exec_driver_sql(sql, values)).all())
+                return list(self._execute(lambda connection: self._send(connection, sql, values)).all())
             except Retry:
                 time.sleep(0.002 * (attempt + 1))
             except QueueDown as error:
@@ -292,20 +273,6 @@ def _said(error: BaseException) -> str:
     return said.splitlines()[0]
 
 
-def _patiently(cursor: Any, sql: str) -> None:
-    """To turn a file into WAL mode takes SQLite's lock, and there its busy handler is not asked."""
-    until = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            cursor.execute(sql)
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.005)
-        else:
-            return
-
-
 def _attempts() -> Iterator[int]:
     """So many, and for so long: each may have waited for a lock."""
     until = time.monotonic() + STATEMENT_SECONDS
@@ -318,9 +285,3 @@ def _attempts() -> Iterator[int]:
 def padded(values: Sequence[T]) -> list[T]:
     """The last one again and again, up to a power of two: statements are kept compiled, there should be few of them."""
     return [*values, *([values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values)))]
-
-
-@lru_cache(maxsize=512)
-def statement(sql: str) -> TextClause:
-    """SQLAlchemy keeps the compiled form by identity of the text."""
-    return text(sql)

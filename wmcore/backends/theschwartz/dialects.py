@@ -1,10 +1,10 @@
 """What differs between the three databases, side by side."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 
@@ -14,6 +14,7 @@ class Dialect:
     now: str  # Unix seconds with a fraction, by the server's clock
     second: str  # the same, whole: stable within a statement, so that an index can be used
     begin: str
+    begin_lazily: str  # the next COMMIT need not reach the disk: whatever is committed after it carries it there
     auto_id: str  # type of a column that numbers itself
     blob: str
     long_text: str
@@ -22,10 +23,10 @@ class Dialect:
     retry_codes: Sequence[object]  # errors that mean "do that transaction again"
     message_limit: int | None  # of `error.message`
     coalesce: str  # the column of that name, which is a keyword too
+    insist_on_indexes: Sequence[str]  # the same, for those of children
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
-    list_tables: str
-    list_columns: str  # of :job
-    packet: str  # asks how large a statement may be
+    look: Sequence[str]  # give ("table", name) for each table and view, and ("column", name) for each column of :job
+    about: str  # asks for the server's version, and how large a statement may be; where that makes a difference
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
 
     def connect_arguments(self, connect_seconds: int, statement_seconds: int) -> dict[str, Any]:
@@ -44,19 +45,18 @@ class Dialect:
                     "connect_timeout": connect_seconds,
                     "read_timeout": statement_seconds,
                     "write_timeout": statement_seconds,
+                    "autocommit": True,  # as SQLAlchemy will have it; PyMySQL would turn it off first
                 }
         return {"timeout": 10, "check_same_thread": False}
 
-    def can_skip_locked(self, connection: Connection) -> bool:
-        """PostgreSQL, MySQL 8 and MariaDB 10.6 step over rows that others hold."""
-        version = connection.dialect.server_version_info or (0,)
-        match self.name:
-            case "postgresql":
-                return True
-            case "mysql":
-                maria = getattr(connection.dialect, "is_mariadb", False)
-                return tuple(version[:2]) >= ((10, 6) if maria else (8, 0))
-        return False
+    def can_skip_locked(self, version: str) -> bool:
+        """PostgreSQL, MySQL 8 and MariaDB 10.6 step over rows that others hold. `version`: as the server says it:
+        "8.0.36", "10.11.6-MariaDB", or with a pretended one in front, "5.5.5-10.11.6-MariaDB"."""
+        if self.name != "mysql":
+            return self.name == "postgresql"
+        maria = is_mariadb(version)
+        found = re.search(r"(\d+)\.(\d+)\.\d+-MariaDB" if maria else r"(\d+)\.(\d+)", version, re.IGNORECASE)
+        return found is not None and (int(found[1]), int(found[2])) >= ((10, 6) if maria else (8, 0))
 
     def is_retry(self, error: DBAPIError) -> bool:
         original = error.orig
@@ -73,6 +73,7 @@ SQLITE = Dialect(
     now="((julianday('now') - 2440587.5) * 86400.0)",
     second="CAST(strftime('%s', 'now') AS INTEGER)",
     begin="BEGIN IMMEDIATE",
+    begin_lazily="",
     auto_id="INTEGER PRIMARY KEY AUTOINCREMENT",
     blob="BLOB",
     long_text="TEXT",
@@ -81,10 +82,13 @@ SQLITE = Dialect(
     retry_codes=(),
     message_limit=None,
     coalesce='"coalesce"',
+    insist_on_indexes=(),
     prepare=("PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"),
-    list_tables="SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
-    list_columns="SELECT name FROM pragma_table_info(:job)",
-    packet="",
+    look=(
+        "SELECT 'table', name FROM sqlite_master WHERE type IN ('table', 'view') "
+        "UNION ALL SELECT 'column', name FROM pragma_table_info(:job)",
+    ),
+    about="",
     list_indexes="",
 )
 POSTGRESQL = Dialect(
@@ -92,6 +96,7 @@ POSTGRESQL = Dialect(
     now="CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
     second="CAST(floor(extract(epoch FROM now())) AS bigint)",
     begin="BEGIN",
+    begin_lazily="SET LOCAL synchronous_commit = off",
     auto_id="BIGSERIAL PRIMARY KEY",
     blob="BYTEA",
     long_text="TEXT",
@@ -100,13 +105,16 @@ POSTGRESQL = Dialect(
     retry_codes=("40001", "40P01", "55P03"),
     message_limit=None,
     coalesce='"coalesce"',
+    # Of a queue that has filled since it was last analysed PostgreSQL believes that it is small: a turn took 0.3 to 3
+    # seconds until it was analysed anew.
+    insist_on_indexes=("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off",),
     prepare=("SET statement_timeout = {seconds}000",),
-    list_tables=(
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f') AND pg_table_is_visible(oid) "
-        "AND relnamespace <> CAST('pg_catalog' AS regnamespace)"
+    look=(
+        "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f') AND pg_table_is_visible(oid) "
+        "AND relnamespace <> CAST('pg_catalog' AS regnamespace) "
+        "UNION ALL SELECT 'column', attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
     ),
-    list_columns="SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
-    packet="",
+    about="",
     list_indexes="",
 )
 MYSQL = Dialect(
@@ -114,6 +122,7 @@ MYSQL = Dialect(
     now="UNIX_TIMESTAMP(NOW(6))",
     second="UNIX_TIMESTAMP()",
     begin="START TRANSACTION",
+    begin_lazily="",
     auto_id="BIGINT UNSIGNED PRIMARY KEY NOT NULL AUTO_INCREMENT",
     blob="LONGBLOB",
     long_text="LONGTEXT",
@@ -122,22 +131,27 @@ MYSQL = Dialect(
     retry_codes=(1213, 1205, 1020),
     message_limit=255,
     coalesce="`coalesce`",
+    insist_on_indexes=(),
     prepare=(
         # The default, REPEATABLE READ, locks gaps: two children that delete batches deadlock at once.
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        # An old server cuts what is too long and says nothing.
-        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
-        # UNIX_TIMESTAMP(NOW(6)) goes by the local time, which has one hour twice a year.
-        "SET SESSION time_zone = '+00:00'",
-        "SET SESSION innodb_lock_wait_timeout = 10",
+        # An old server cuts what is too long and says nothing; UNIX_TIMESTAMP(NOW(6)) goes by the local time, which has
+        # one hour twice a year.
+        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), SESSION time_zone = '+00:00', "
+        "SESSION innodb_lock_wait_timeout = 10",
     ),
-    list_tables="SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
-    list_columns=(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :job"
+    look=(  # in two: names of tables and of columns may have different collations, which do not go into one
+        "SELECT 'table', table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+        "SELECT 'column', column_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name = :job",
     ),
-    packet="SELECT @@max_allowed_packet",
+    about="SELECT VERSION(), @@max_allowed_packet",
     list_indexes="SHOW INDEX FROM ",
 )
+
+
+def is_mariadb(version: str) -> bool:
+    return "mariadb" in version.lower()
 
 
 def claim_index(listed: Iterable[Sequence[Any]]) -> str:

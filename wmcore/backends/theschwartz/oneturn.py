@@ -6,7 +6,6 @@ parts see the queue as it was at the beginning; that is right because the batch 
 trims it) and its lease is not over (nobody else has its rows).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -84,12 +83,8 @@ def _composed(job: str, claim: str, claimable: str, second: str, now: str, colum
         f"FROM me WHERE {OWN}",
     }
     late = "CASE WHEN count(*) < cardinality(CAST(:ended AS bigint[])) THEN COALESCE(array_agg(jobid), '{}') END"
-    return _for_psycopg(
+    return (
         f"WITH {', '.join(f'{name} AS MATERIALIZED ({sql})' for name, sql in parts.items())} "
         f"SELECT (SELECT here FROM me), (SELECT {late} FROM gone), ours.* "
         "FROM (VALUES (1)) always LEFT JOIN ours ON true ORDER BY run_after, jobid"
     )
-
-
-def _for_psycopg(sql: str) -> str:
-    return re.sub(r":(\w+)", r"%(\1)s", sql)

@@ -1,17 +1,16 @@
 """The job table's rows: reading them, their ids, and the number that stands for a queue name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy.exc import IntegrityError
 
 from wmcore.backends.theschwartz.database import Database
 from wmcore.errors import NotFound
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A row of `job`, with the server's clock of that moment."""
 
     jobid: int

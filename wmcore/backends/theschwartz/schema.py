@@ -3,10 +3,9 @@ but for one nullable column that Perl never names."""
 
 from collections.abc import Iterator
 
-from sqlalchemy import inspect
-
 from wmcore.backends.theschwartz import notifying
 from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.engine import inspector
 
 
 def _theirs(db: Database) -> dict[str, list[str]]:
@@ -95,7 +94,7 @@ def _additions(db: Database) -> Iterator[str]:
     if not db.fine_insert_time:
         yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
     name = db.table("wm_job_jobid")
-    looker = inspect(db.connect())
+    looker = inspector(db.connect())
     unfinished = _unfinished(db)
     leading = {
         index["column_names"][0] for index in looker.get_indexes(db.table("job")) if index["name"] not in unfinished
