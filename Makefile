@@ -1,5 +1,5 @@
 # make demo   daemon, jobs and console on SQLite, on a fresh clone
-# make test   everything that CI runs
+# make test   everything that CI runs (JOBS=4: so many tests at a time)
 # make soak   the storms in full
 # make bench  what it costs and how fast it is, also as build/bench.json (QUICK=1: some two minutes; PARTS="million ...")
 # make clean  remove the virtual environment and what runs left behind
@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= auto
 
 .PHONY: help demo test soak bench clean
 .DELETE_ON_ERROR:
@@ -21,7 +22,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -p tests.skips -m "not soak"
+	$(BIN)/python -m pytest -p tests.skips -m "not soak" -n $(JOBS) --dist worksteal
 
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -p tests.skips -m soak --timeout 3600

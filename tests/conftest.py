@@ -1,26 +1,48 @@
 """Fixtures that every room of the tests uses: real servers, fresh databases."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.servers import MariaDB, PostgreSQL, Server
 
+S = TypeVar("S", bound=Server)
 DATABASES = ("sqlite", "postgresql", "mariadb")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes of `-n auto`: tests wait more than they compute, but each process has database servers of its own."""
+    return min(2 * len(os.sched_getaffinity(0)), 16)
+
+
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
+def _postgresql() -> Iterator[PostgreSQL]:
     yield from _running(PostgreSQL)
 
 
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
+def _mariadb() -> Iterator[MariaDB]:
     yield from _running(MariaDB)
 
 
-def _running(kind: type[Server]) -> Iterator[Server]:
+@pytest.fixture
+def postgresql(_postgresql: PostgreSQL) -> Iterator[Server]:
+    _postgresql.revive()
+    yield _postgresql
+    _postgresql.take_back()
+
+
+@pytest.fixture
+def mariadb(_mariadb: MariaDB) -> Server:
+    _mariadb.revive()
+    return _mariadb
+
+
+def _running(kind: type[S]) -> Iterator[S]:
     server = kind()
     try:
         server.start()

@@ -1,4 +1,5 @@
-"""Real database servers, one of each for a whole test run, on sockets and free loopback ports of their own."""
+"""Real database servers, one of each for a whole test run, on sockets and loopback ports of their own. Where tests run
+in several processes each has its own ones: tests stop them, break their connections off and hold locks."""
 
 import os
 import pwd
@@ -29,10 +30,13 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def hold_port() -> socket.socket:
+    """A loopback port for a server, until the socket is closed: as it is bound the kernel gives its port to nobody
+    else, also while the server is stopped; as it never listens, a server that may reuse addresses can listen there."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # set before, it would allow a port in use as well
+    return sock
 
 
 def _as_user(name: str) -> list[str]:
@@ -54,7 +58,8 @@ class Server:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wmtest-"))
         self.folder.chmod(0o755)
-        self.port = free_port()
+        self._holder = hold_port()
+        self.port: int = self._holder.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._count = 0
 
@@ -71,6 +76,11 @@ class Server:
         )
         until(self.answers, 60, f"{self.command()[0]} to answer; its log: {self.folder}/log")
 
+    def revive(self) -> None:
+        """Where a test has lost it, or it has crashed, the next test has it again."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(self.stop_signal)
@@ -84,6 +94,7 @@ class Server:
         """For good: nobody waits for a tidy end of what is deleted anyway."""
         self.stop_signal = self.end_signal
         self.stop()
+        self._holder.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def execute(self, statement: str) -> None:
@@ -95,6 +106,15 @@ class Server:
         name = f"wm{os.getpid()}_{self._count}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url.replace("/NAME", f"/{name}")
+
+
+_EMPTY = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
 
 
 class PostgreSQL(Server):
@@ -111,6 +131,8 @@ class PostgreSQL(Server):
         command = [*_as_user("postgres"), initdb, *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
         self.url = f"postgresql://wm@127.0.0.1:{self.port}/NAME"
+        self._idle: list[str] = []
+        self._lent: list[str] = []
 
     def command(self) -> list[str]:
         return [
@@ -118,10 +140,24 @@ class PostgreSQL(Server):
             "-k", str(self.folder), "-c", "fsync=off", "-c", "max_connections=300",
         ]  # fmt: skip
 
-    def _connect(self):  # type: ignore[no-untyped-def]
+    def new_database(self) -> str:
+        """To make one means some 300 files, so those that were taken back are emptied and handed out again."""
+        url = self._idle.pop() if self._idle else super().new_database()
+        self._lent.append(url)
+        with self._connect(url.rpartition("/")[2]) as connection:
+            connection.execute(_EMPTY)
+        return url
+
+    def take_back(self) -> None:
+        """Nobody needs the databases any more that were handed out so far."""
+        self._idle += self._lent
+        self._lent.clear()
+
+    def _connect(self, database: str = "postgres"):  # type: ignore[no-untyped-def]
         import psycopg
 
-        return psycopg.connect(f"postgresql://wm@127.0.0.1:{self.port}/postgres", autocommit=True, connect_timeout=2)
+        url = self.url.replace("/NAME", f"/{database}")
+        return psycopg.connect(url, autocommit=True, connect_timeout=2)
 
     def answers(self) -> bool:
         import psycopg
@@ -145,18 +181,18 @@ class MariaDB(Server):
         self._user = ["--user=mysql"] if os.geteuid() == 0 else []
         if os.geteuid() == 0:
             _own(self.folder, "mysql")
-        self._data = self.folder / "data"
+        # A starting server removes what it takes for left-over temporary tables: in a shared folder, those of others.
+        self._places = ["--no-defaults", f"--datadir={self.folder}/data", f"--tmpdir={self.folder}"]
         subprocess.run(
-            [installer, "--no-defaults", f"--datadir={self._data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", *self._user],
+            [installer, *self._places, "--auth-root-authentication-method=normal", "--skip-test-db", *self._user],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder,
         )  # fmt: skip
         self.url = f"mysql://wm:geheim@127.0.0.1:{self.port}/NAME"
 
     def command(self) -> list[str]:
         return [
-            self._server, "--no-defaults", f"--datadir={self._data}", f"--socket={self.folder}/sock",
-            f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid",
+            self._server, *self._places, f"--socket={self.folder}/sock", f"--port={self.port}",
+            "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid",
             "--innodb-flush-log-at-trx-commit=0", "--max-connections=300", *self._user,
         ]  # fmt: skip
 

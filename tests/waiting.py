@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(fact: Callable[[], T], seconds: float = 20.0, what: str = "") -> T:
+def until(fact: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
     """The first true answer of `fact`; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

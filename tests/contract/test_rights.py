@@ -1,5 +1,6 @@
 """A database user that may read and write TheSchwartz' tables and nothing else: no table can be made or altered."""
 
+import secrets
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ def guest(make_rig: MakeRig) -> Rig:
     rig.init_bare()
     owner = rig.config.databases[0]
     url = make_url(owner.url)
-    name = f"guest_{url.database}"
+    name = f"guest_{secrets.token_hex(4)}"
     if rig.kind == "postgresql":
         rig.sql(f"CREATE USER {name}")
         rig.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(TABLES)} TO {name}")

@@ -141,6 +141,10 @@ class Daemon:
     def client(self) -> TheSchwartzClient:
         return TheSchwartzClient.from_config(self.conf)
 
+    def let_go(self) -> None:
+        """Jobs that hold go on."""
+        (self.folder / "go").touch()
+
     def marks(self) -> list[str]:
         """What the jobs wrote down themselves, a line each time one ran."""
         path = self.folder / "marks"

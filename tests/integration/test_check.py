@@ -127,11 +127,11 @@ def test_children_that_cannot_live_are_critical(make_daemon: Callable[..., Daemo
 def test_children_that_are_replaced_all_the_time_are_not_missed(daemon: Daemon) -> None:
     daemon.start("-c", "2", "-w", "1")
     with daemon.client() as client:
-        client.insert_many("jobs.Quick", [{"n": n} for n in range(1000)])
+        client.insert_many("jobs.Quick", [{"n": n} for n in range(5000)])
     until(lambda: daemon.marks())
     for _ in range(5):
         assert check(daemon, "--age", "off", "--depth", "off")[0] == OK
-    assert len(daemon.marks()) < 1000
+    assert len(daemon.marks()) < 5000
 
 
 def test_the_only_database_down_is_critical(make_daemon: Callable[..., Daemon], request: pytest.FixtureRequest) -> None:
@@ -182,5 +182,5 @@ def test_a_daemon_that_hangs_is_critical_in_time(daemon: Daemon) -> None:
     finally:
         os.kill(daemon.pid, signal.SIGCONT)
     assert (code, "within 1.0s: it hangs" in line) == (CRITICAL, True)
-    assert 1 <= took < 5
+    assert 1 <= took < 10
     becomes(daemon, OK)

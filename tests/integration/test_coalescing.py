@@ -46,11 +46,12 @@ def test_a_killed_child_leaves_none_of_them_behind(
         daemon.execute(schemas.of(kind))
     with daemon.client() as client:
         for number in range(12):
-            client.insert("jobs.Together", {"n": number, "s": 0.5}, coalesce="all")
+            client.insert("jobs.Together", {"n": number, "hold": True}, coalesce="all")
     daemon.start("-c", "1")
     until(lambda: daemon.rows("SELECT count(*) FROM job WHERE grabbed_until > 0")[0][0] == 12)
     (child,) = daemon.status().children
     os.kill(child.pid, signal.SIGKILL)
+    daemon.let_go()
     until(lambda: daemon.counts("jobs.Together").completed == 12)
     until(daemon.idle)
     assert numbers(daemon) == {str(number): 1 for number in range(12)}
@@ -83,7 +84,7 @@ def test_a_soft_timeout_while_jobs_are_taken_along(
     daemon.execute(
         [
             "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$",
+            "$$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$",
             # The COMMIT of a claim with companions takes its time.
             "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON wm_claim DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
             "WHEN (NEW.ids LIKE '%,%' AND OLD.seq = NEW.seq) EXECUTE FUNCTION slow()",
@@ -94,5 +95,6 @@ def test_a_soft_timeout_while_jobs_are_taken_along(
             client.insert("jobs.Soft2", {"n": number}, coalesce="c")
     daemon.start("-c", "1")
     until(lambda: "stopped" in daemon.marks())
+    daemon.execute(["DROP TRIGGER slow ON wm_claim"])
     until(lambda: daemon.rows("SELECT count(*) FROM job")[0][0] == 0, 30)
     daemon.stop()

@@ -44,23 +44,25 @@ def test_stop_now_reaches_the_child_of_a_dead_loader(daemon: Daemon) -> None:
     assert daemon.rows("SELECT grabbed_until FROM job")[0][0] == 0
 
 
-def test_a_survivors_job_is_not_given_back_by_the_life_after_the_next(daemon: Daemon) -> None:
-    daemon.start("-c", "1")
-    daemon.client().insert("jobs.Sleeps", {"n": 1, "s": 8})
-    until(lambda: busy_child(daemon))
+def test_a_survivors_job_is_not_given_back_by_the_life_after_the_next(make_daemon: Callable[..., Daemon]) -> None:
+    daemon = make_daemon(workers=["jobs.Holds"]).init_db().start("-c", "1")
+    daemon.client().insert("jobs.Holds", {"n": 1})
+    until(lambda: "begin-1" in daemon.marks())
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.start("-c", "1")
     daemon.stop()
     daemon.start("-c", "1")
+    daemon.let_go()
     until(lambda: "end-1" in daemon.marks())
     until(lambda: daemon.rows("SELECT count(*) FROM job")[0][0] == 0)
     assert daemon.marks() == ["begin-1", "end-1"]
     until(lambda: not list(Path(daemon.folder / "state").glob("scoreboard.[0-9]*")))
 
 
-def test_a_book_that_was_not_taken_is_tried_again(daemon: Daemon) -> None:
-    daemon.start("-c", "1")
-    daemon.client().insert("jobs.Sleeps", {"n": 1, "s": 5})
+def test_a_book_that_was_not_taken_is_tried_again(make_daemon: Callable[..., Daemon]) -> None:
+    daemon = make_daemon(workers=["jobs.Holds"]).init_db().start("-c", "1")
+    daemon.client().insert("jobs.Holds", {"n": 1})
+    until(lambda: daemon.marks() == ["begin-1"])
     child = until(lambda: busy_child(daemon))
     with queue(daemon) as db:
         db.execute("ALTER TABLE error RENAME TO elsewhere")
@@ -68,6 +70,7 @@ def test_a_book_that_was_not_taken_is_tried_again(daemon: Daemon) -> None:
         until(lambda: "stay open" in daemon.log() or child.pid not in [c.pid for c in daemon.status().children])
         time.sleep(1)  # long enough for the first try to fail
         db.execute("ALTER TABLE elsewhere RENAME TO error")
+    daemon.let_go()
     until(lambda: "end-1" in daemon.marks(), 30)
     assert daemon.marks() == ["begin-1", "begin-1", "end-1"]
 
@@ -150,4 +153,4 @@ def test_children_that_somebody_else_kills_are_replaced_every_second(daemon: Dae
                 if title(pid).startswith("wmcore: child"):
                     os.kill(pid, signal.SIGKILL)
         time.sleep(0.005)
-    until(lambda: len(daemon.status().children) == 2, 5)
+    until(lambda: len(daemon.status().children) == 2)

@@ -14,8 +14,9 @@ from tests.integration.daemon import Daemon
 from tests.waiting import until
 from wmcore.protocol.messages import Drain, Kill, Resume, Scale
 
-DECIDED = 1.0
-"""Seconds within which a command shows on a loaded test machine; the bench measures what it really takes."""
+DECIDED = 5.0
+"""Seconds within which a command shows on a loaded test machine: before the work that `busy` has is done. The bench
+measures what it really takes."""
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_a_paused_class_waits_and_the_others_run(daemon: Daemon) -> None:
     assert daemon.counts("jobs.Quick").paused
     assert "1" not in daemon.marks()
     assert daemon.wmtui("unpause", "jobs.Quick").returncode == 0
-    until(lambda: "1" in daemon.marks(), 3)
+    until(lambda: "1" in daemon.marks())
     wrong = daemon.wmtui("pause", "jobs.Quik")
     assert wrong.returncode == 1
     assert "jobs.Quick" in wrong.stderr

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from wmcore import Job, Worker
 from wmcore.errors import SoftTimeout
@@ -12,6 +13,13 @@ def mark(text: object) -> None:
     fd = os.open(f"{os.environ['JOBS_FOLDER']}/marks", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(fd, f"{text}\n".encode())
     os.close(fd)
+
+
+def hold():
+    """Until the test lets it go on (`Daemon.let_go`)."""
+    go = Path(os.environ["JOBS_FOLDER"], "go")
+    while not go.exists():
+        time.sleep(0.01)
 
 
 class Quick(Worker):
@@ -30,6 +38,17 @@ class Sleeps(Worker):
     def work(self, job):
         mark(f"begin-{job.arg['n']}")
         time.sleep(job.arg["s"])
+        mark(f"end-{job.arg['n']}")
+
+
+class Holds(Worker):
+    """Sleeps until the test lets it go on."""
+
+    max_retries = 1
+
+    def work(self, job):
+        mark(f"begin-{job.arg['n']}")
+        hold()
         mark(f"end-{job.arg['n']}")
 
 
@@ -95,13 +114,14 @@ class Hangs(Worker):
 
 
 class Together(Worker):
-    """Does all jobs of its coalescing value at once; `s` is how long that takes."""
+    """Does all jobs of its coalescing value at once, when the test lets it go on if one is to `hold`."""
 
     max_retries = 5
 
     def work(self, job):
         jobs = [job, *job.coalescing()]
-        time.sleep(job.arg.get("s", 0))
+        if job.arg.get("hold"):
+            hold()
         for each in jobs:
             mark(f"{each.arg['n']}:{len(jobs)}")
 
@@ -129,12 +149,11 @@ class Refused(Worker):
 class Soft2(Worker):
     """Is told to stop while it takes others along."""
 
-    soft_timeout = 0.3
+    soft_timeout = 1
     max_retries = 5
 
     def work(self, job):
         mark(f"begin-{job.arg['n']}")
-        time.sleep(0.25)
         try:
             jobs = job.coalescing()
         except SoftTimeout:
@@ -144,8 +163,10 @@ class Soft2(Worker):
 
 
 class Mixed(Worker):
-    """Sleeps `ms`; writes down how long after its claim's first chance it began."""
+    """Quick, but for those that are to `hold` until the test lets them go on."""
 
     def work(self, job):
-        mark(f"{job.arg['n']}:{time.time():.3f}")
-        time.sleep(job.arg["ms"] / 1000)
+        mark(job.arg["n"])
+        if job.arg.get("hold"):
+            hold()
+        time.sleep(0.001)
