@@ -86,6 +86,7 @@ class Place:
     seq: int = 0
     started: int = 0
     finished: int = 0
+    told: int = 0  # so many of them have their log lines
     # without wm_claim: the one job that was being claimed or run
     noted_number: int = 0
     noted_lease: int = 0

@@ -108,9 +108,7 @@ class Child:
         for place, job in enumerate(jobs):
             if place and self._something_came_between(index):
                 break
-            if not one_policy:
-                self._note_policy(runner, job)
-            if not self._run(runner, job, claimed_ns):
+            if not (one_policy or self._could_note_policy(runner, job)) or not self._run(runner, job, claimed_ns):
                 break
             ended = time.monotonic()
             pace.ran(ended - begun)
@@ -159,6 +157,7 @@ class Child:
         if ended or more:
             told = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
             self._book([*told, *more])
+            self._slot.told()
 
     def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
         """It had finished after its lease had gone to somebody else: it does not count as completed here."""
@@ -269,6 +268,15 @@ class Child:
         """Before the job, so that the manager can count a death of this child as its class wants it."""
         policy = runner.policy(Job(claimed, self._queue))
         self._slot.note_policy(policy.max_retries, policy.retry_delay_seconds, policy.keep_exit_status_seconds)
+
+    def _could_note_policy(self, runner: Runner, claimed: Claimed) -> bool:
+        """False where the class has to ask the queue for it, and that is down: the job goes back."""
+        try:
+            self._note_policy(runner, claimed)
+        except QueueDown as error:
+            self._note_trouble(error)
+            return False
+        return True
 
     def _finish(self, claimed: Claimed, runner: Runner, job: Job, verdict: Verdict) -> Outcome:
         """Everything but a plain completion is written at once."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wmcore.backends.base import Book, Closed
@@ -24,6 +24,17 @@ AGAIN_MOST_SECONDS = 30.0
 """Pauses between two tries at a book that a database did not take."""
 
 
+@dataclass(slots=True)
+class LastSeen:
+    """What a dead child's slot said of its last jobs, ms."""
+
+    process_ms: float = 0.0  # of the last that finished
+    delay_ms: float = 0.0
+    lateness_ms: float = 0.0
+    ran_ms: float = 0.0  # of the one that was running
+    counted: bool = True  # is its last completion among the counts?
+
+
 class Bookkeeper:
     """Owns the shelf of open books."""
 
@@ -32,9 +43,7 @@ class Bookkeeper:
         self._former = former
         self._shelf = Shelf(manager.config.state_dir / "books.json", lambda trouble: manager.note(trouble, "error"))
         self._shelf.load()
-        self._figures: dict[str, tuple[float, float, float]] = {}  # owner -> run time, delay, lateness of its last job
-        self._uncounted: dict[str, bool] = {}  # owner -> its last completion is not among the counts
-        self._running: dict[str, float] = {}  # owner -> how long its job had run, ms
+        self._last: dict[str, LastSeen] = {}  # by owner
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._again_at = 0.0  # monotonic
@@ -51,9 +60,8 @@ class Bookkeeper:
         if books.is_settled(view, exit_code):
             return
         board = self._manager.board
-        self._figures[view.owner] = board.last_figures(view.slot)
-        self._uncounted[view.owner] = not view.counted
-        self._running[view.owner] = (time.monotonic_ns() - view.since_ns) / 1e6
+        ran_ms = (time.monotonic_ns() - view.since_ns) / 1e6
+        self._last[view.owner] = LastSeen(*board.last_figures(view.slot), ran_ms, counted=view.counted)
         book = books.make_book(view, board.policy(view.slot), cause, counts=counts)
         self._shelf.put(book)
         self._go(self._close([book]))
@@ -106,23 +114,27 @@ class Bookkeeper:
     def _account(self, book: Book, closed: Closed) -> None:
         """Lines and counts that the dead child could not write any more."""
         manager = self._manager
-        process, delay, lateness = self._figures.pop(book.owner, (0.0, 0.0, 0.0))
+        last = self._last.get(book.owner, LastSeen())
         now = time.time()
-        if self._uncounted.pop(book.owner, False) and closed.completed and closed.completed[-1][0] >= 0:
+        if not last.counted and closed.completed and closed.completed[-1][0] >= 0:
             manager.figures.add(closed.completed[-1][0], "completed")
+            last.counted = True
         for class_index, job in closed.completed:  # its child counted the others when they finished
-            end = JobEnd(self._name(class_index), Outcome.COMPLETED, job, process, delay, lateness)
+            end = JobEnd(
+                self._name(class_index), Outcome.COMPLETED, job, last.process_ms, last.delay_ms, last.lateness_ms
+            )
             manager.line(manager.outputs.formatter.job(end, now))
-        ran = self._running.pop(book.owner, 0.0)
         for class_index, job, outcome in closed.attempts:
             if class_index >= 0:
                 manager.figures.add(class_index, "failed" if outcome is Outcome.FAILED else "retried")
-            end = JobEnd(self._name(class_index), outcome, job, ran, 0.0, 0.0)
+            end = JobEnd(self._name(class_index), outcome, job, last.ran_ms, 0.0, 0.0)
             manager.line(manager.outputs.formatter.job(end, now))
             manager.note(f"job {job}: {book.failure.message}", "error")
             manager.queue.failed_changed()
         for job in closed.released:
             manager.debug(f"job {job} given back")
+        if not closed.remaining:
+            self._last.pop(book.owner, None)
         manager.queue.look_again()
 
     def _name(self, class_index: int) -> str:

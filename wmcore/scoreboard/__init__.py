@@ -4,7 +4,7 @@ Layout, in 8-byte words (each store of an aligned word is atomic, so nothing her
 
     header   magic, version, slots, classes, slot words, manager's pid and start time, log generation, boot id
              then one word per class: non-zero = paused                        written by the manager
-    slot     64 words written by its child alone (`W_*`), 8 by the manager     see below
+    slot     72 words written by its child alone (`W_*`), 8 by the manager     see below
              then per class five counters, see COUNTED, and its pace            written by its child, kept over lives
 
 The manager reads everything without asking anybody: a wedged child is visible, and so is what a dead one was doing.

@@ -1,14 +1,14 @@
 """Where what stands, in 8-byte words: see the package."""
 
 MAGIC = 0x31_44_52_4F_42_4D_57  # "WMBORD1"
-VERSION = 3
+VERSION = 4
 CAPACITY = 1024
 """Slots that a daemon can have."""
 
 HEADER_WORDS = 16
 H_MAGIC, H_VERSION, H_SLOTS, H_CLASSES, H_STRIDE, H_PID, H_START, H_LOG_GENERATION, H_BOOT = range(9)  # boot id: 8..11
 
-CHILD_WORDS = 64  # the last of them: W_COMPANIONS + MOST_COMPANIONS
+CHILD_WORDS = 72
 MANAGER_WORDS = 8
 COUNTS = 5
 """Counters per class: see `COUNTED`."""
@@ -47,7 +47,8 @@ OWNER_BYTES = 32
 W_HELD = 40  # jobs of the batch in hand
 W_CLAIMED = 41  # CLOCK_MONOTONIC ns when it was claimed
 W_COUNTED = 42  # `finished` of the position when a completion was last counted
-W_COMPANIONS = 43  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow
+W_COMPANIONS = 43  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow, up to 63
+W_TOLD = 64  # `finished` of the position when lines and records were last written
 KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.

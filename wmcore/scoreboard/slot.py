@@ -45,6 +45,7 @@ from wmcore.scoreboard.layout import (
     W_START,
     W_STATE,
     W_TIMEOUT_MS,
+    W_TOLD,
     W_TROUBLE,
 )
 
@@ -64,6 +65,7 @@ class ChildSlot:
 
     def begin_life(self, pid: int, start: int, owner: str, born_ns: int) -> None:
         words = self._words
+        words[W_HELD] = 0  # first: nobody may take what follows for the beginning of a batch
         for index in range(CHILD_WORDS):
             if index not in KEPT:
                 words[index] = 0
@@ -79,7 +81,7 @@ class ChildSlot:
         words[W_NOTED_CLASS] = 0
         self._held = (seq & 0xFFFFFFFF) << 32 | (database & 0xFF) << 24
         words[W_POSITION] = self._held
-        words[W_COUNTED] = 0
+        words[W_COUNTED] = words[W_TOLD] = 0
         words[W_CLAIMED] = time.monotonic_ns()
         words[W_HELD] = held
 
@@ -108,6 +110,10 @@ class ChildSlot:
     def finished(self, count: int) -> None:
         self._held = self._held & ~0xFFF | count
         self._words[W_POSITION] = self._held
+
+    def told(self) -> None:
+        """Log lines and records of all that has finished are written."""
+        self._words[W_TOLD] = self._held & 0xFFF
 
     # What the console sees --------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class TheSchwartzChild:
                 return Turn(jobs, late)
         try:
             return Turn(self._claim_anywhere(classes, grab_for) if classes else (), late)
-        except QueueDown:
+        except (QueueDown, Fenced):
             if acknowledged:
                 return Turn((), late)  # what was acknowledged has to be told; the next turn meets the error again
             raise

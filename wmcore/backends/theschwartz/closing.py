@@ -34,6 +34,7 @@ class Held:
     acked: int
     started: int
     finished: int
+    told: int
     funcid: int
     lease: int
 
@@ -79,8 +80,8 @@ class Closer:
         seq, lease, funcid, ids, acked = int(row[1]), int(row[2]), int(row[3]), unpack(row[4]), int(row[5])
         place = book.place
         known = place.database == db.index and place.seq == seq & 0xFFFFFFFF
-        started, finished = (place.started, place.finished) if known else (0, 0)
-        self._end_each(db, book, found, Held(ids, acked, started, finished, funcid, lease))
+        started, finished, told = (place.started, place.finished, place.told) if known else (0, 0, 0)
+        self._end_each(db, book, found, Held(ids, acked, started, finished, told, funcid, lease))
         db.run(
             f"UPDATE {db.table('wm_claim')} SET owner = '', seq = seq + 1, ids = '', acked = 0 WHERE {OWN}", keys
         )  # fmt: skip
@@ -102,7 +103,7 @@ class Closer:
         if not funcids:
             return found
         funcid = funcids[0]
-        self._end_each(db, book, found, Held(ids, 0, place.started, place.finished, funcid, place.noted_lease))
+        self._end_each(db, book, found, Held(ids, 0, place.started, place.finished, 0, funcid, place.noted_lease))
         return found
 
     def _end_each(self, db: Database, book: Book, found: Found, held: Held) -> None:
@@ -110,8 +111,9 @@ class Closer:
         class_index, funcid, lease = self._class_index(db, held.funcid), held.funcid, held.lease
         for number, jobid in enumerate(held.ids):
             if number < held.acked:
-                continue
-            if number < held.finished:
+                if held.told <= number < held.finished:  # the manager acknowledged it, its child had not told of it yet
+                    found.completed.append((class_index, rows.job_id(db, jobid)))
+            elif number < held.finished:
                 if outcomes.delete_finished(db, jobid, funcid, lease, book.policy.keep_exit_status_seconds):
                     found.completed.append((class_index, rows.job_id(db, jobid)))
             elif number < held.started:

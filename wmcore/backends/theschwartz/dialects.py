@@ -23,8 +23,8 @@ class Dialect:
     retry_codes: Sequence[object]  # errors that mean "do that transaction again"
     message_limit: int | None  # of `error.message`
     coalesce: str  # the column of that name, which is a keyword too
-    insist_on_indexes: Sequence[str]  # the same, for those of children
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
+    insist_on_indexes: Sequence[str]  # the same, for those of children
     look: Sequence[str]  # give ("table", name) for each table and view, and ("column", name) for each column of :job
     about: str  # asks for the server's version, and how large a statement may be; where that makes a difference
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
