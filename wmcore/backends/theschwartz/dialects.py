@@ -23,10 +23,11 @@ class Dialect:
     message_limit: int | None  # of `error.message`
     coalesce: str  # the column of that name, which is a keyword too
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
-    list_tables: str
+    list_tables: str  # and usable indexes, where `list_indexes` has not them
     list_columns: str  # of :job
     packet: str  # asks how large a statement may be
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
+    use_index: str  # behind a table's name: by this index alone
 
     def connect_arguments(self, connect_seconds: int, statement_seconds: int) -> dict[str, Any]:
         """So that a server that has fallen silent hangs nobody for ever."""
@@ -82,10 +83,11 @@ SQLITE = Dialect(
     message_limit=None,
     coalesce='"coalesce"',
     prepare=("PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"),
-    list_tables="SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
+    list_tables="SELECT name FROM sqlite_master WHERE type IN ('table', 'view', 'index')",
     list_columns="SELECT name FROM pragma_table_info(:job)",
     packet="",
     list_indexes="",
+    use_index=" INDEXED BY {}",
 )
 POSTGRESQL = Dialect(
     name="postgresql",
@@ -102,12 +104,14 @@ POSTGRESQL = Dialect(
     coalesce='"coalesce"',
     prepare=("SET statement_timeout = {seconds}000",),
     list_tables=(
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f') AND pg_table_is_visible(oid) "
-        "AND relnamespace <> CAST('pg_catalog' AS regnamespace)"
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f', 'i', 'I') AND pg_table_is_visible(oid) "
+        "AND relnamespace <> CAST('pg_catalog' AS regnamespace) "
+        "AND oid NOT IN (SELECT indexrelid FROM pg_index WHERE NOT indisvalid)"
     ),
     list_columns="SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
     packet="",
     list_indexes="",
+    use_index="",
 )
 MYSQL = Dialect(
     name="mysql",
@@ -137,6 +141,7 @@ MYSQL = Dialect(
     ),
     packet="SELECT @@max_allowed_packet",
     list_indexes="SHOW INDEX FROM ",
+    use_index=" FORCE INDEX ({})",
 )
 
 

@@ -10,8 +10,9 @@ from wmcore.backends.theschwartz import cleaning, failed, rows, schema
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
+from wmcore.backends.theschwartz.ordering import Selection
 from wmcore.backends.theschwartz.rows import Funcids
-from wmcore.backends.theschwartz.selecting import Selection, claimable
+from wmcore.backends.theschwartz.selecting import counts
 from wmcore.backends.theschwartz.trimming import trim
 from wmcore.config.records import Config, DatabaseConfig
 from wmcore.errors import NotFound, QueueDown, Refused
@@ -98,18 +99,16 @@ class TheSchwartzManager:
         known = [(index, funcid) for index in classes if (funcid := self._funcid(database, index)) is not None]
         if not known:
             return Due()
-        job, where = db.table("job"), claimable(db, self._selection)
-        parts = []
-        for index, funcid in known:
-            mine = where.replace(":funcid", str(funcid))
-            parts.append(
-                f"SELECT {index}, (SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {mine} LIMIT {limit}) t), "
-                f"(SELECT min(run_after) FROM {job} WHERE funcid = {funcid} AND run_after > {db.dialect.second}), "
-                f"{db.dialect.now}"
-            )
+        job = f"{db.table('job')}{db.claim_index}"
+        parts = [
+            f"SELECT {index}, {', '.join(counts(db, self._selection, funcid, limit))}, "
+            f"(SELECT min(run_after) FROM {job} WHERE funcid = {funcid} AND run_after > {db.dialect.second}), "
+            f"{db.dialect.now}"
+            for index, funcid in known
+        ]
         found = db.rows(" UNION ALL ".join(parts))
-        ready = {int(row[0]): int(row[1]) for row in found if row[1]}
-        waits = [float(row[2]) - float(row[3]) for row in found if row[2] is not None]
+        ready = {int(row[0]): min(limit, max(int(row[1]), int(row[2]))) for row in found if row[1] or row[2]}
+        waits = [float(row[3]) - float(row[4]) for row in found if row[3] is not None]
         return Due(ready, max(0.0, min(waits)) if waits else None)
 
     def _funcid(self, database: int, index: int) -> int | None:
@@ -125,7 +124,7 @@ class TheSchwartzManager:
 
     def _class_figures(self, db: Database, funcid: int) -> QueueFigures:
         """In bounded time, however long the queue is: counted is within the oldest due rows."""
-        job, second = db.table("job"), db.dialect.second
+        job, second = f"{db.table('job')}{db.claim_index}", db.dialect.second
         mine = f"funcid = {funcid} AND run_after"
         oldest_due = (
             f"SELECT insert_time, run_after, grabbed_until, priority FROM {job} WHERE {mine} <= {second} "
