@@ -26,6 +26,14 @@ _SETTLE = {  # what a server has done in the background, in a queue that grew by
 }
 
 
+def settle(dsn: str) -> None:
+    engine = create_engine(parse_database({"dsn": dsn}).url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in _SETTLE[engine.dialect.name]:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
 def fill(dsn: str, name: str, ready: int, delayed: int = 0, *, priorities: bool = False) -> None:
     """`ready` jobs of class `name` that fell due over the last hour, `delayed` ones of the hour after next."""
     engine = create_engine(parse_database({"dsn": dsn}).url)
@@ -38,11 +46,9 @@ def fill(dsn: str, name: str, ready: int, delayed: int = 0, *, priorities: bool 
         with engine.begin() as connection:
             if count:
                 connection.execute(text(_insert(kind, count, begin, priorities)), {"name": name})
-    if ready + delayed > LITTLE:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for statement in _SETTLE[kind]:
-                connection.execute(text(statement))
     engine.dispose()
+    if ready + delayed > LITTLE:
+        settle(dsn)
 
 
 def _insert(kind: str, count: int, begin: int, priorities: bool) -> str:

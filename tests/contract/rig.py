@@ -69,8 +69,8 @@ class Rig:
         self._open.append(queue)
         return queue
 
-    def manager(self, probe: bool = True) -> ManagerQueue:
-        manager = open_manager_queue(self.config, NAMES)
+    def manager(self, probe: bool = True, **changes: Any) -> ManagerQueue:
+        manager = open_manager_queue(replace(self.config, **changes), NAMES)
         for database in range(len(self.config.databases) if probe else 0):
             manager.probe(database)
         self._open.append(manager)

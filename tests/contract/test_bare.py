@@ -19,7 +19,9 @@ def bare(make_rig: MakeRig) -> Rig:
 def test_the_operator_is_told(bare: Rig) -> None:
     (notice,) = bare.manager().probe(0)
     assert "wm_" in notice
-    assert any("wm_claim" in line for line in check(bare.config))
+    recommended = check(bare.config)
+    assert any("wm_claim" in line for line in recommended)
+    assert any("(funcid, priority, run_after)" in line for line in recommended)
 
 
 def test_jobs_are_run_one_at_a_time(bare: Rig) -> None:
@@ -144,13 +146,14 @@ def test_what_perl_sees_after_init_db(bare: Rig) -> None:
     assert (job.raw, job.insert_time, job.priority) == (b"5", 1_500_000_000, None)
 
 
+@pytest.mark.parametrize("index", ["wm_job_jobid", "wm_job_priority"])
 @pytest.mark.parametrize("make_rig", ["postgresql"], indirect=True)
-def test_an_index_whose_building_was_interrupted_is_built_anew(make_rig: MakeRig) -> None:
+def test_an_index_whose_building_was_interrupted_is_built_anew(make_rig: MakeRig, index: str) -> None:
     rig = make_rig(tables=False)
     rig.init_bare()
     rig.init()
     assert init_db(rig.config, dry_run=True) == []
-    rig.sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('wm_job_jobid')")
+    rig.sql(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('{index}')")
     assert [statement.split()[0] for statement in init_db(rig.config, dry_run=True)] == ["DROP", "CREATE"]
     rig.init()
     assert init_db(rig.config, dry_run=True) == []

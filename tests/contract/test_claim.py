@@ -4,6 +4,7 @@ import time
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, Rig
+from wmcore.backends.theschwartz import init_db
 
 
 def take_all(rig: Rig, classes: tuple[int, ...] = (0,), **changes: object) -> list[int]:
@@ -94,7 +95,7 @@ def test_prioritize_counts_no_priority_as_zero(rig: Rig) -> None:
     client = rig.client()
     for number, priority in enumerate((None, 0, 10, 5, None)):
         client.insert(A, number, priority=priority, run_after=1000 - number)
-    assert take_all(rig, prioritize=True) == [2, 3, 0, 1, 4]
+    assert take_all(rig, prioritize=True) == [2, 3, 4, 1, 0]
 
 
 def test_floor(rig: Rig) -> None:
@@ -139,6 +140,7 @@ def test_a_prefix_stands_before_every_table(make_rig: MakeRig) -> None:
     rig.client().insert_many(A, range(3))
     assert sorted(take_all(rig)) == [0, 1, 2]
     assert rig.count("wm_claim") == 1
+    assert init_db(rig.config, dry_run=True) == []
 
 
 def test_the_slots_position_follows(rig: Rig) -> None:

@@ -177,7 +177,7 @@ class TheSchwartzClient:
             self._pid, self._open_queues, here.queue = os.getpid(), WeakSet(), None
         if here.queue is None:
             from wmcore.backends.theschwartz.client import TheSchwartzClientQueue
-            from wmcore.backends.theschwartz.selecting import Selection
+            from wmcore.backends.theschwartz.ordering import Selection
 
             prioritize, floor = self._order
             selection = Selection(prioritize=prioritize, floor=floor)

@@ -44,8 +44,8 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
     from wmcore.backends.theschwartz.database import Database
     from wmcore.backends.theschwartz.engine import child_engine
     from wmcore.backends.theschwartz.manager import local_store, prepare_local
+    from wmcore.backends.theschwartz.ordering import Selection
     from wmcore.backends.theschwartz.outcomes import Who
-    from wmcore.backends.theschwartz.selecting import Selection
 
     return TheSchwartzChild(
         databases=[

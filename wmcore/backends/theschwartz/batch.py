@@ -10,6 +10,7 @@ from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.rows import Funcids, Row
+from wmcore.backends.theschwartz.selecting import LowWater
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class Side:
     funcids: Funcids
     claim: ClaimRow
     noted: Noted  # instead of `claim`, where there is no wm_claim
+    low_water: LowWater = field(default_factory=LowWater)
     down_until: float = 0.0  # monotonic
     empty_until: dict[int, float] = field(default_factory=dict)  # class index -> so long nothing is expected there
 

@@ -18,9 +18,10 @@ from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
 from wmcore.backends.theschwartz.noted import Noted
+from wmcore.backends.theschwartz.ordering import Selection
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Coalescing, Selection, due, first, take, take_coalescing
+from wmcore.backends.theschwartz.selecting import Coalescing, due, first, take, take_coalescing
 from wmcore.errors import Fenced, QueueDown
 from wmcore.model import MOST_IN_BATCH, Failure, Outcome, RetryPolicy
 
@@ -235,7 +236,7 @@ class TheSchwartzChild:
         """Inside a transaction: the rows of the first class that has any become ours."""
         for index in self._ranked(place, classes):
             wanted = replace(self._selection, limit=self._limit(index))
-            found, lease = take(place.db, wanted, self._funcid(place, index), grab_for[index])
+            found, lease = take(place.db, wanted, self._funcid(place, index), grab_for[index], place.low_water)
             if found:
                 return found, index, lease
             place.found_empty(index, self._bound)

@@ -12,9 +12,10 @@ from wmcore.backends.theschwartz import outcomes, rows
 from wmcore.backends.theschwartz.borrowed import Borrowed, connection_of, home_of
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
+from wmcore.backends.theschwartz.ordering import Selection
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Coalescing, Selection, take_coalescing
+from wmcore.backends.theschwartz.selecting import Coalescing, take_coalescing
 from wmcore.config.records import DatabaseConfig
 from wmcore.errors import NotFound, QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy

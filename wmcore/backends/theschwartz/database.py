@@ -58,7 +58,8 @@ class Database:
         self.fine_insert_time = False
         self.skip_locked = False
         self.returns_deleted = False
-        self.claim_index = ""
+        self.claim_index = ""  # hints, to stand behind the table's name
+        self.priority_index: str | None = None  # None: there is no such index
         self.packet = 2**31  # bytes of a statement
 
     # -- connecting ----------------------------------------------------------------------------------------------------
@@ -100,7 +101,11 @@ class Database:
         self.skip_locked = d.can_skip_locked(version)
         self.returns_deleted = d.name != "mysql" or is_mariadb(version)
         if d.list_indexes and self.has("job"):
-            self.claim_index = claim_index(self._send(connection, d.list_indexes + job["job"], {}))
+            indexes: list[Any] = list(self._send(connection, d.list_indexes + job["job"], {}))
+            self.claim_index = claim_index(indexes)
+            self.tables |= {str(row[2]).lower() for row in indexes}
+        usable = self.has("wm_job_priority") and (d.name != "mysql" or self.skip_locked)
+        self.priority_index = d.use_index.format(self.table("wm_job_priority")) if usable else None
 
     def look_again(self) -> None:
         """Which tables are there now?"""

@@ -25,9 +25,12 @@ class Dialect:
     coalesce: str  # the column of that name, which is a keyword too
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
     insist_on_indexes: Sequence[str]  # the same, for those of children
-    look: Sequence[str]  # give ("table", name) for each table and view, and ("column", name) for each column of :job
+    # Give ("table", name) for each table, view and, where `list_indexes` has not them, usable index, and ("column",
+    # name) for each column of :job.
+    look: Sequence[str]
     about: str  # asks for the server's version, and how large a statement may be; where that makes a difference
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
+    use_index: str  # behind a table's name: by this index alone
 
     def connect_arguments(self, connect_seconds: int, statement_seconds: int) -> dict[str, Any]:
         """So that a server that has fallen silent hangs nobody for ever."""
@@ -85,11 +88,12 @@ SQLITE = Dialect(
     insist_on_indexes=(),
     prepare=("PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"),
     look=(
-        "SELECT 'table', name FROM sqlite_master WHERE type IN ('table', 'view') "
+        "SELECT 'table', name FROM sqlite_master WHERE type IN ('table', 'view', 'index') "
         "UNION ALL SELECT 'column', name FROM pragma_table_info(:job)",
     ),
     about="",
     list_indexes="",
+    use_index=" INDEXED BY {}",
 )
 POSTGRESQL = Dialect(
     name="postgresql",
@@ -110,12 +114,14 @@ POSTGRESQL = Dialect(
     insist_on_indexes=("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off",),
     prepare=("SET statement_timeout = {seconds}000",),
     look=(
-        "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f') AND pg_table_is_visible(oid) "
-        "AND relnamespace <> CAST('pg_catalog' AS regnamespace) "
+        "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f', 'i', 'I') "
+        "AND pg_table_is_visible(oid) AND relnamespace <> CAST('pg_catalog' AS regnamespace) "
+        "AND oid NOT IN (SELECT indexrelid FROM pg_index WHERE NOT indisvalid) "
         "UNION ALL SELECT 'column', attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
     ),
     about="",
     list_indexes="",
+    use_index="",
 )
 MYSQL = Dialect(
     name="mysql",
@@ -147,6 +153,7 @@ MYSQL = Dialect(
     ),
     about="SELECT VERSION(), @@max_allowed_packet",
     list_indexes="SHOW INDEX FROM ",
+    use_index=" FORCE INDEX ({})",
 )
 
 

@@ -11,8 +11,9 @@ from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.notifying import Ear
+from wmcore.backends.theschwartz.ordering import Selection
 from wmcore.backends.theschwartz.rows import Funcids
-from wmcore.backends.theschwartz.selecting import Selection, claimable
+from wmcore.backends.theschwartz.selecting import counts
 from wmcore.backends.theschwartz.trimming import trim
 from wmcore.config.records import Config, DatabaseConfig
 from wmcore.errors import NotFound, QueueDown, Refused
@@ -119,20 +120,19 @@ class TheSchwartzManager:
         for index, funcid, *_ in found:
             if funcid is not None:
                 funcids.learn(self._names[index], int(funcid))
-        ready = {int(index): int(count) for index, _, count, *_ in found if count}
+        ready = {int(row[0]): min(limit, max(int(row[2]), int(row[3]))) for row in found if row[2] or row[3]}
         waits = [float(moment) - float(now) for *_, due, lease, now in found for moment in (due, lease) if moment]
         return Due(ready, max(0.0, min(waits)) if waits else None)
 
     def _due_sql(self, db: Database, index: int, funcid: int | None, limit: int) -> str:
-        """Of a class: its index and funcid, how many jobs can be claimed, when the next one falls due and when the next
-        lease of the oldest due ones runs out, the clock."""
-        job, second = db.table("job"), db.dialect.second
-        wanted = str(funcid or f"(SELECT funcid FROM {db.table('funcmap')} WHERE funcname = :name{index})")
-        where = claimable(db, self._selection).replace(":funcid", wanted)
+        """Of a class: its index and funcid, how many jobs can be claimed (twice, see `counts`), when the next one falls
+        due and when the next lease of the oldest due ones runs out, the clock."""
+        job, second = f"{db.table('job')}{db.claim_index}", db.dialect.second
+        wanted = funcid or f"(SELECT funcid FROM {db.table('funcmap')} WHERE funcname = :name{index})"
         mine = f"funcid = {wanted} AND run_after"
         oldest_due = f"SELECT grabbed_until FROM {job} WHERE {mine} <= {second} ORDER BY run_after LIMIT {limit}"
         return (
-            f"SELECT {index}, {wanted}, (SELECT count(*) FROM (SELECT 1 FROM {job} WHERE {where} LIMIT {limit}) t), "
+            f"SELECT {index}, {wanted}, {', '.join(counts(db, self._selection, wanted, limit))}, "
             f"(SELECT min(run_after) FROM {job} WHERE {mine} > {second}), "
             f"(SELECT min(grabbed_until) FROM ({oldest_due}) o WHERE grabbed_until > {second}), {db.dialect.now}"
         )
@@ -150,7 +150,7 @@ class TheSchwartzManager:
 
     def _class_figures(self, db: Database, funcid: int) -> QueueFigures:
         """In bounded time, however long the queue is: counted is within the oldest due rows."""
-        job, second = db.table("job"), db.dialect.second
+        job, second = f"{db.table('job')}{db.claim_index}", db.dialect.second
         mine = f"funcid = {funcid} AND run_after"
         oldest_due = (
             f"SELECT insert_time, run_after, grabbed_until, priority FROM {job} WHERE {mine} <= {second} "

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from wmcore.backends.theschwartz import rows
+from wmcore.backends.theschwartz import ordering, rows
 from wmcore.backends.theschwartz.claimrow import OWN
 from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.dialects import POSTGRESQL
+from wmcore.backends.theschwartz.ordering import BY_PRIORITY, Selection
 from wmcore.backends.theschwartz.rows import Row
-from wmcore.backends.theschwartz.selecting import Selection, claimable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Done:
 
 
 def can(db: Database, selection: Selection) -> bool:
-    """By priority a claim takes a look at several ranges, and so several statements."""
-    return db.dialect.name == "postgresql" and not db.bare and not selection.prioritize
+    """By priority only where there is an index for it: else a claim takes several statements."""
+    has_way = not selection.prioritize or ordering.has_ranges(db, selection)
+    return db.dialect.name == "postgresql" and not db.bare and has_way
 
 
 def turn(
@@ -48,7 +50,7 @@ def turn(
     over. Raises CommitInDoubt."""
     values: dict[str, Any] = {
         **keys, "ended": list(ended.ids), "ended_funcid": ended.funcid, "ended_lease": ended.lease,
-        "funcid": funcid, "limit": selection.limit, "grab_for": grab_for,
+        "funcid": funcid, "grab_for": grab_for,
     }  # fmt: skip
     found = db.at_once(_sql(db, selection), values)
     if not found or not found[0][0]:
@@ -58,33 +60,33 @@ def turn(
 
 
 def _sql(db: Database, selection: Selection) -> str:
-    d = db.dialect
     return _composed(
-        db.table("job"), db.table("wm_claim"), claimable(db, selection), d.second, d.now, rows.columns(db)
+        db.table("job"), db.table("wm_claim"), ordering.next_numbers(db, selection), ordering.claimable(db, selection),
+        f"{BY_PRIORITY}, run_after, jobid" if selection.prioritize else "run_after, jobid", rows.columns(db),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def _composed(job: str, claim: str, claimable: str, second: str, now: str, columns: str) -> str:
+@lru_cache(maxsize=256)
+def _composed(job: str, claim: str, choice: str, claimable: str, order: str, columns: str) -> str:
+    second, now = POSTGRESQL.second, POSTGRESQL.now
     parts = {
         "me": f"SELECT 1 AS here FROM {claim} WHERE {OWN} AND owner = :owner AND seq = :seq "
         f"AND (:ended_lease = 0 OR :ended_lease > {second}) FOR UPDATE",
         "gone": f"DELETE FROM {job} USING me WHERE jobid = ANY(CAST(:ended AS bigint[])) AND funcid = :ended_funcid "
         "AND grabbed_until = :ended_lease RETURNING jobid",
-        "next": f"SELECT jobid FROM {job} WHERE {claimable} AND EXISTS (SELECT 1 FROM me) "
-        "ORDER BY run_after LIMIT :limit FOR UPDATE SKIP LOCKED",
+        "next": f"SELECT jobid FROM ({choice}) c WHERE EXISTS (SELECT 1 FROM me)",
         # By number and not by ctid, which names a row only within one partition of a table.
         "ours": f"UPDATE {job} SET grabbed_until = {second} + :grab_for "
         f"WHERE jobid = ANY(ARRAY(SELECT jobid FROM next)) AND {claimable} RETURNING {columns}",
         "moved": f"UPDATE {claim} SET seq = seq + 1, acked = 0, heartbeat = {now}, "
         "lease = COALESCE((SELECT max(grabbed_until) FROM ours), 0), "
         "funcid = COALESCE((SELECT max(funcid) FROM ours), 0), "
-        "ids = COALESCE((SELECT string_agg(CAST(jobid AS text), ',' ORDER BY run_after, jobid) FROM ours), '') "
+        f"ids = COALESCE((SELECT string_agg(CAST(jobid AS text), ',' ORDER BY {order}) FROM ours), '') "
         f"FROM me WHERE {OWN}",
     }
     late = "CASE WHEN count(*) < cardinality(CAST(:ended AS bigint[])) THEN COALESCE(array_agg(jobid), '{}') END"
     return (
         f"WITH {', '.join(f'{name} AS MATERIALIZED ({sql})' for name, sql in parts.items())} "
         f"SELECT (SELECT here FROM me), (SELECT {late} FROM gone), ours.* "
-        "FROM (VALUES (1)) always LEFT JOIN ours ON true ORDER BY run_after, jobid"
+        f"FROM (VALUES (1)) always LEFT JOIN ours ON true ORDER BY {order}"
     )

@@ -28,6 +28,7 @@ def _theirs(db: Database) -> dict[str, list[str]]:
             f"wm_insert_time DOUBLE PRECISION, UNIQUE (funcid, uniqkey)){tail}",
             f"CREATE INDEX {t('job_funcid_run_after')} ON {t('job')} (funcid, run_after)",
             f"CREATE INDEX {t('job_funcid_coalesce')} ON {t('job')} (funcid, {d.coalesce})",
+            f"CREATE INDEX {t('wm_job_priority')} ON {t('job')} (funcid, priority, run_after)",
         ],
         "note": [
             f"CREATE TABLE {t('note')} (jobid {number} NOT NULL, notekey VARCHAR(255), value {d.blob}, "
@@ -90,22 +91,26 @@ def missing(db: Database) -> Iterator[str]:
 
 
 def _additions(db: Database) -> Iterator[str]:
-    """On a job table that Perl made: the column for finer insert times, and the index that deletes need."""
+    """On a job table that Perl made: the column for finer insert times, the index that deletes need, and the one that
+    claims by priority go by."""
     if not db.fine_insert_time:
         yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
-    name = db.table("wm_job_jobid")
-    looker = inspector(db.connect())
+    looker, job = inspector(db.connect()), db.table("job")
+    if db.dialect.name == "postgresql":
+        job = job.lower()  # as it was written without quotes
     unfinished = _unfinished(db)
-    leading = {
-        index["column_names"][0] for index in looker.get_indexes(db.table("job")) if index["name"] not in unfinished
-    }
-    leading |= set(looker.get_pk_constraint(db.table("job"))["constrained_columns"][:1])
-    if "jobid" not in leading:
-        # PostgreSQL would hold up inserts meanwhile.
-        gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
-        if name in unfinished:
+    indexes = [index for index in looker.get_indexes(job) if index["name"] not in unfinished]
+    leading = {index["column_names"][0] for index in indexes}
+    leading |= set(looker.get_pk_constraint(job)["constrained_columns"][:1])
+    wanted = {} if "jobid" in leading else {db.table("wm_job_jobid"): "jobid"}
+    if db.table("wm_job_priority").lower() not in {str(index["name"]).lower() for index in indexes}:
+        wanted[db.table("wm_job_priority")] = "funcid, priority, run_after"
+    # PostgreSQL would hold up inserts meanwhile.
+    gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
+    for name, columns in wanted.items():
+        if name.lower() in unfinished:
             yield f"DROP INDEX{gently} {name}"
-        yield f"CREATE INDEX{gently} {name} ON {db.table('job')} (jobid)"
+        yield f"CREATE INDEX{gently} {name} ON {db.table('job')} ({columns})"
 
 
 def _unfinished(db: Database) -> set[str]:
