@@ -98,7 +98,7 @@ def test_a_batch_is_divided_at_the_slots_position(rig: Rig) -> None:
     )
     rig.sql("DELETE FROM job WHERE jobid = :id", {"id": ids[0]})
     rig.sql("UPDATE job SET grabbed_until = 2000000001 WHERE jobid = :id", {"id": ids[4]})  # stolen
-    place = Place(database=0, seq=7, started=3, finished=2)
+    place = Place(database=0, seq=7, started=3, finished=2, acked=1)
     closed = rig.manager().close_book(rig.book(owner="me", place=place, policy=RetryPolicy(max_retries=1)))
     assert list(closed.completed) == [(0, f"0-{ids[1]}")]
     assert list(closed.attempts) == [(0, f"0-{ids[2]}", Outcome.RETRIED)]

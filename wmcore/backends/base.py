@@ -74,6 +74,9 @@ class Position(Protocol):
     def started(self, count: int) -> None:
         """`count` jobs of the batch have been started."""
 
+    def acknowledged(self, count: int) -> None:
+        """`count` jobs of the batch are acknowledged, and their child tells of them."""
+
     def finished(self, count: int) -> None:
         """`count` jobs of the batch have been finished."""
 
@@ -86,7 +89,7 @@ class Place:
     seq: int = 0
     started: int = 0
     finished: int = 0
-    told: int = 0  # so many of them have their log lines
+    acked: int = 0  # so many of them the child itself has acknowledged
     # without wm_claim: the one job that was being claimed or run
     noted_number: int = 0
     noted_lease: int = 0

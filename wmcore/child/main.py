@@ -157,7 +157,6 @@ class Child:
         if ended or more:
             told = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
             self._book([*told, *more])
-            self._slot.told()
 
     def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
         """It had finished after its lease had gone to somebody else: it does not count as completed here."""

@@ -29,6 +29,7 @@ from wmcore.scoreboard.layout import (
     MANAGER_WORDS,
     OWNER_BYTES,
     VERSION,
+    W_ACKED,
     W_BORN,
     W_CLAIMED,
     W_CLASS,
@@ -56,7 +57,6 @@ from wmcore.scoreboard.layout import (
     W_START,
     W_STATE,
     W_TIMEOUT_MS,
-    W_TOLD,
     W_TROUBLE,
 )
 
@@ -257,7 +257,7 @@ def _place(word: list[int]) -> Place:
         seq=position >> 32,
         started=position >> 12 & 0xFFF,
         finished=position & 0xFFF,
-        told=word[W_TOLD],
+        acked=word[W_ACKED],
         noted_number=word[W_NOTED_NUMBER] if noted else 0,
         noted_lease=word[W_NOTED_LEASE] if noted else 0,
         noted_class=word[W_NOTED_CLASS] - 1,

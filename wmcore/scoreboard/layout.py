@@ -48,7 +48,7 @@ W_HELD = 40  # jobs of the batch in hand
 W_CLAIMED = 41  # CLOCK_MONOTONIC ns when it was claimed
 W_COUNTED = 42  # `finished` of the position when a completion was last counted
 W_COMPANIONS = 43  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow, up to 63
-W_TOLD = 64  # `finished` of the position when lines and records were last written
+W_ACKED = 64  # jobs of the batch in hand that the child itself has acknowledged, and tells of
 KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.

@@ -16,6 +16,7 @@ from wmcore.scoreboard.layout import (
     M_WORKS,
     MANAGER_WORDS,
     OWNER_BYTES,
+    W_ACKED,
     W_BORN,
     W_CLAIMED,
     W_CLASS,
@@ -45,7 +46,6 @@ from wmcore.scoreboard.layout import (
     W_START,
     W_STATE,
     W_TIMEOUT_MS,
-    W_TOLD,
     W_TROUBLE,
 )
 
@@ -81,7 +81,7 @@ class ChildSlot:
         words[W_NOTED_CLASS] = 0
         self._held = (seq & 0xFFFFFFFF) << 32 | (database & 0xFF) << 24
         words[W_POSITION] = self._held
-        words[W_COUNTED] = words[W_TOLD] = 0
+        words[W_COUNTED] = words[W_ACKED] = 0
         words[W_CLAIMED] = time.monotonic_ns()
         words[W_HELD] = held
 
@@ -107,13 +107,12 @@ class ChildSlot:
         self._held = self._held & ~0xFFF000 | count << 12
         self._words[W_POSITION] = self._held
 
+    def acknowledged(self, count: int) -> None:
+        self._words[W_ACKED] = count
+
     def finished(self, count: int) -> None:
         self._held = self._held & ~0xFFF | count
         self._words[W_POSITION] = self._held
-
-    def told(self) -> None:
-        """Log lines and records of all that has finished are written."""
-        self._words[W_TOLD] = self._held & 0xFFF
 
     # What the console sees --------------------------------------------------------------------------------------------
 

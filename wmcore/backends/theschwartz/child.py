@@ -387,6 +387,7 @@ class TheSchwartzChild:
         else:
             outcome = self._write_end(place, batch, number, job, write)
         batch.acked = batch.finished = number + 1
+        self._position.acknowledged(batch.acked)
         self._position.finished(batch.finished)
         return outcome
 

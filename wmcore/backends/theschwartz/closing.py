@@ -34,7 +34,7 @@ class Held:
     acked: int
     started: int
     finished: int
-    told: int
+    told: int  # so many the owner itself had acknowledged, and told of
     funcid: int
     lease: int
 
@@ -80,7 +80,7 @@ class Closer:
         seq, lease, funcid, ids, acked = int(row[1]), int(row[2]), int(row[3]), unpack(row[4]), int(row[5])
         place = book.place
         known = place.database == db.index and place.seq == seq & 0xFFFFFFFF
-        started, finished, told = (place.started, place.finished, place.told) if known else (0, 0, 0)
+        started, finished, told = (place.started, place.finished, place.acked) if known else (0, 0, 0)
         self._end_each(db, book, found, Held(ids, acked, started, finished, told, funcid, lease))
         db.run(
             f"UPDATE {db.table('wm_claim')} SET owner = '', seq = seq + 1, ids = '', acked = 0 WHERE {OWN}", keys

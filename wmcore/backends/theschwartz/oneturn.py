@@ -61,13 +61,13 @@ def turn(
 
 def _sql(db: Database, selection: Selection) -> str:
     return _composed(
-        db.table("job"), db.table("wm_claim"), ordering.next_numbers(db, selection), ordering.claimable(db, selection),
+        db.table("job"), db.table("wm_claim"), ordering.next_numbers(db, selection),
         f"{BY_PRIORITY}, run_after, jobid" if selection.prioritize else "run_after, jobid", rows.columns(db),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
-def _composed(job: str, claim: str, choice: str, claimable: str, order: str, columns: str) -> str:
+def _composed(job: str, claim: str, choice: str, order: str, columns: str) -> str:
     second, now = POSTGRESQL.second, POSTGRESQL.now
     parts = {
         "me": f"SELECT 1 AS here FROM {claim} WHERE {OWN} AND owner = :owner AND seq = :seq "
@@ -77,7 +77,7 @@ def _composed(job: str, claim: str, choice: str, claimable: str, order: str, col
         "next": f"SELECT jobid FROM ({choice}) c WHERE EXISTS (SELECT 1 FROM me)",
         # By number and not by ctid, which names a row only within one partition of a table.
         "ours": f"UPDATE {job} SET grabbed_until = {second} + :grab_for "
-        f"WHERE jobid = ANY(ARRAY(SELECT jobid FROM next)) AND {claimable} RETURNING {columns}",
+        f"WHERE jobid = ANY(ARRAY(SELECT jobid FROM next)) AND funcid = :funcid RETURNING {columns}",
         "moved": f"UPDATE {claim} SET seq = seq + 1, acked = 0, heartbeat = {now}, "
         "lease = COALESCE((SELECT max(grabbed_until) FROM ours), 0), "
         "funcid = COALESCE((SELECT max(funcid) FROM ours), 0), "

@@ -50,9 +50,9 @@ def due(db: Database, selection: Selection, funcid: int | None) -> bool:
 
 
 def counts(db: Database, selection: Selection, funcid: int | str, limit: int) -> tuple[str, str]:
-    """SQL (`funcid` may be so too) for the manager: how many jobs of a class can be claimed among its oldest due ones and
-    among its newest; counting ends a little above `limit`. So it costs little also where all are in somebody's hands,
-    and is wrong only where thousands are, at both ends, and some between them are free."""
+    """SQL (`funcid` may be such too), for the manager: how many jobs of a class can be claimed among its oldest due
+    ones, and among its newest; counting ends a little above `limit`. So it costs little also where all are in
+    somebody's hands, and is wrong only where thousands are, at both ends, and some between them are free."""
     if selection.floor is not None and isinstance(funcid, int) and ordering.has_ranges(db, selection):
         ranks = _due_ranks(db, selection, funcid)
         conditions = [condition for rank in ranks for condition in rank.conditions(db, selection)]
@@ -207,7 +207,7 @@ def _by_ranges(db: Database, selection: Selection, funcid: int, lock: str) -> li
     """By the index with the priorities: from the highest down, until there are enough. Under a floor and by age, the
     oldest of all."""
     if db.dialect.name == "postgresql":
-        chosen = f"jobid = ANY(ARRAY({ordering.next_numbers(db, selection, lock)})) AND {claimable(db, selection)}"
+        chosen = f"jobid = ANY(ARRAY({ordering.next_numbers(db, selection, lock)})) AND funcid = :funcid"
         found = [rows.read(row) for row in db.rows(f"{rows.select(db)} WHERE {chosen}", {"funcid": funcid})]
         return sorted(found, key=lambda row: _key(selection, row))
     found = []
