@@ -1,10 +1,13 @@
 """A database as Perl's schema files leave it, with no table of ours."""
 
+import threading
+
 import pytest
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
-from wmcore.backends.base import Filter, NewJob
+from tests.waiting import until
+from wmcore.backends.base import Closed, Filter, NewJob
 from wmcore.backends.theschwartz import check, init_db
 from wmcore.model import Failure, Outcome, RetryPolicy
 
@@ -157,3 +160,29 @@ def test_an_index_whose_building_was_interrupted_is_built_anew(make_rig: MakeRig
     assert [statement.split()[0] for statement in init_db(rig.config, dry_run=True)] == ["DROP", "CREATE"]
     rig.init()
     assert init_db(rig.config, dry_run=True) == []
+
+
+@pytest.mark.parametrize("make_rig", ["postgresql", "mariadb"], indirect=True)
+def test_books_wait_for_a_commit_that_is_on_its_way(bare: Rig) -> None:
+    """The child was killed when it had sent the COMMIT: read at once, the row was still free, and it stayed claimed
+    by nobody afterwards."""
+    bare.client().insert(A, 1)
+    child = bare.child()
+    job = bare.claim(child)
+    lease = bare.place().noted_lease
+    bare.sql("UPDATE job SET grabbed_until = 0")
+    closed: list[Closed] = []
+    with bare.holding(f"UPDATE job SET grabbed_until = {lease}"):
+        closer = threading.Thread(target=lambda: closed.append(bare.manager().close_book(bare.book(counts=False))))
+        closer.start()
+        until(lambda: waits_for_a_lock(bare), 20, "the closer to wait")
+        assert not closed
+    closer.join(20)
+    assert list(closed[0].released) == [job.id]
+    assert [grabbed for _, grabbed in bare.jobs()] == [0]
+
+
+def waits_for_a_lock(rig: Rig) -> bool:
+    if rig.kind == "postgresql":
+        return bool(rig.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+    return bool(rig.sql("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"))

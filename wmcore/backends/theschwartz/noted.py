@@ -70,8 +70,16 @@ class Noted:
 
     def give_back(self) -> None:
         """Claims whose COMMIT was in doubt: whether it happened or not, they are not ours afterwards."""
-        doubtful = self._doubtful
-        if doubtful:
-            self._db.atomically(lambda: [outcomes.release(self._db, *claim) for claim in doubtful])
+        if self._doubtful:
+            self._db.atomically(self._release_doubtful)
             self._doubtful = []
             self._position.companions(self._companions)
+
+    def _release_doubtful(self) -> None:
+        """Locked first: that waits for the COMMIT, where it is still on its way."""
+        numbers = ",".join(str(jobid) for jobid, _, _ in self._doubtful)
+        self._db.rows(
+            f"SELECT jobid FROM {self._db.table('job')} WHERE jobid IN ({numbers}){self._db.dialect.lock_rows}"
+        )
+        for claim in self._doubtful:
+            outcomes.release(self._db, *claim)
