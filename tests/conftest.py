@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import MariaDB, PostgreSQL, Server
 
 S = TypeVar("S", bound=Server)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")  # machines are loaded at times
 DATABASES = ("sqlite", "postgresql", "mariadb")
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wmcore.protocol.framing import (
@@ -21,8 +21,6 @@ from wmcore.protocol.framing import (
 from wmcore.protocol.messages import METHODS
 
 DEEP = 200_000
-
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are loaded at times
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -41,7 +39,6 @@ def check_request(line: bytes) -> None:
         decode_body(request.params, METHODS.get(request.method, METHODS["hello"]))
 
 
-@patient
 @given(st.binary(max_size=200))
 @example(b"")
 @example(b"[" * DEEP)
@@ -57,13 +54,11 @@ def test_any_bytes_are_a_request_or_one_error(line: bytes) -> None:
     check_request(line)
 
 
-@patient
 @given(REQUEST_LIKE)
 def test_any_json_is_a_request_or_one_error(value: object) -> None:
     check_request(json.dumps(value).encode("utf-8", "surrogatepass"))
 
 
-@patient
 @given(REQUEST_LIKE, st.data())
 def test_a_broken_request_is_a_request_or_one_error(value: object, data: st.DataObject) -> None:
     line = bytearray(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
@@ -72,7 +67,6 @@ def test_a_broken_request_is_a_request_or_one_error(value: object, data: st.Data
     check_request(bytes(line))
 
 
-@patient
 @given(st.binary(max_size=200))
 @example(b"[" * DEEP)
 @example(b'{"id":1,"result":' + b"[" * DEEP)
@@ -81,7 +75,6 @@ def test_any_bytes_are_a_reply_or_one_error(line: bytes) -> None:
         decode_reply(line)
 
 
-@patient
 @given(st.integers(-(2**63), 2**63 - 1) | st.text(), st.text(), JSON)
 def test_a_request_comes_back_as_it_went(request_id: int | str, method: str, params: object) -> None:
     line = encode_request(request_id, method, params)
@@ -91,7 +84,6 @@ def test_a_request_comes_back_as_it_went(request_id: int | str, method: str, par
     assert decode_body(request.params, object) == decode_body(decode_reply(encode_result(1, params)).result, object)
 
 
-@patient
 @given(st.text())
 def test_an_error_and_a_notification_come_back_as_they_went(text: str) -> None:
     reply = decode_reply(encode_error(7, RpcError(Code.REFUSED, text)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_storable import BIG, BY_HAND, FREEZE, LITTLE, NETWORK, NFREEZE
@@ -15,8 +15,6 @@ from wmcore.backends.arguments import decode, readable
 from wmcore.backends.storable import freeze, thaw
 from wmcore.backends.storable.format import Code, Hook
 from wmcore.errors import BadArgument
-
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are loaded at times
 
 SEEDS = range(10)
 BLOBS_OF_A_SEED = 1_000
@@ -81,7 +79,6 @@ def test_a_broken_blob_is_a_value_or_the_one_error(seed: int) -> None:
             decode(blob)
 
 
-@patient
 @given(st.binary(max_size=60), st.sampled_from([NETWORK, LITTLE, BIG]))
 def test_any_bytes_behind_a_header(rest: bytes, header: str) -> None:
     blob = bytes.fromhex(header) + rest
@@ -189,7 +186,6 @@ def as_read(value: Any) -> Any:
     return value
 
 
-@patient
 @given(VALUES)
 def test_there_and_back(value: Any) -> None:
     try:
