@@ -23,6 +23,7 @@ def test_every_job_runs_exactly_once_while_children_are_replaced(make_daemon: Ca
         client.insert_many("jobs.Quick", [{"n": n, "ms": n % 20} for n in range(JOBS)])
     until(lambda: daemon.counts("jobs.Quick").completed == JOBS, 100)
     assert numbers(daemon) == {str(n): 1 for n in range(JOBS)}
+    until(lambda: len(daemon.ended()) >= JOBS, what="a line for each, written when its end is committed")
     assert daemon.rows("SELECT count(*) FROM job")[0][0] == 0
     started = daemon.log().count("started with PID")
     assert started > 8, "children are replaced after 50 jobs"
