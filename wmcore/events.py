@@ -7,11 +7,7 @@ A write of at most PIPE_BUF bytes is atomic, so records of several children neve
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
-
-import msgspec
-
-from wmcore.model import Outcome
+from collections.abc import Sequence
 
 _RECORD = struct.Struct("<HBxIfff")
 PIPE_SIZE = 1024 * 1024
@@ -19,13 +15,8 @@ PIPE_BUF = 4096
 _PER_WRITE = PIPE_BUF // _RECORD.size
 
 
-class Event(msgspec.Struct, frozen=True):
-    class_index: int
-    outcome: Outcome
-    slot: int
-    delay_ms: float
-    lateness_ms: float
-    process_ms: float
+Event = tuple[int, int, int, float, float, float]
+"""Class index, outcome, slot; delay, lateness and run time in milliseconds."""
 
 
 def open_pipe() -> tuple[int, int]:
@@ -38,10 +29,8 @@ def open_pipe() -> tuple[int, int]:
     return reader, writer
 
 
-def pack(event: Event) -> bytes:
-    return _RECORD.pack(
-        event.class_index, event.outcome, event.slot, event.delay_ms, event.lateness_ms, event.process_ms
-    )
+pack = _RECORD.pack
+"""The members of an Event -> its record."""
 
 
 def write(fd: int, records: Sequence[bytes]) -> int:
@@ -61,13 +50,12 @@ class Reader:
         self._fd = fd
         self._rest = b""
 
-    def read(self) -> Iterator[Event]:
+    def read(self) -> list[Event]:
         """All records that have arrived."""
         try:
             data = self._rest + os.read(self._fd, PIPE_SIZE)
         except BlockingIOError:
-            return
+            return []
         whole = len(data) - len(data) % _RECORD.size
         self._rest = data[whole:]
-        for index, outcome, slot, delay, lateness, process in _RECORD.iter_unpack(data[:whole]):
-            yield Event(index, Outcome(outcome), slot, delay, lateness, process)
+        return list(_RECORD.iter_unpack(data[:whole]))

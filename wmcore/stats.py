@@ -36,9 +36,9 @@ class Histogram:
         self.counts: Counter[int] = Counter()
         self.greatest = 0.0
 
-    def add(self, value_ms: float) -> None:
-        self.counts[bucket(value_ms)] += 1
-        self.greatest = max(self.greatest, value_ms)
+    def add(self, values_ms: Sequence[float]) -> None:
+        self.counts.update(map(bucket, values_ms))
+        self.greatest = max(self.greatest, *values_ms)
 
     def merge(self, other: "Histogram") -> None:
         self.counts.update(other.counts)
@@ -79,11 +79,11 @@ class Ring:
     def __init__(self) -> None:
         self._seconds: deque[tuple[int, Histogram]] = deque()
 
-    def add(self, value_ms: float, second: int) -> None:
+    def add(self, values_ms: Sequence[float], second: int) -> None:
         if not self._seconds or self._seconds[-1][0] != second:
             self._seconds.append((second, Histogram()))
             self.forget(second)
-        self._seconds[-1][1].add(value_ms)
+        self._seconds[-1][1].add(values_ms)
 
     def forget(self, second: int) -> None:
         while self._seconds and self._seconds[0][0] <= second - WINDOW:
@@ -136,7 +136,10 @@ class ClassStats:
         self.lateness = Ring()
         self.process = Ring()
 
-    def add(self, delay_ms: float, lateness_ms: float, process_ms: float, second: int) -> None:
-        self.delay.add(delay_ms, second)
-        self.lateness.add(lateness_ms, second)
-        self.process.add(process_ms, second)
+    def add(
+        self, delays_ms: Sequence[float], latenesses_ms: Sequence[float], processes_ms: Sequence[float], second: int
+    ) -> None:
+        """Of some jobs, one of each for each."""
+        self.delay.add(delays_ms, second)
+        self.lateness.add(latenesses_ms, second)
+        self.process.add(processes_ms, second)

@@ -13,7 +13,7 @@ values = st.lists(st.floats(0.02, 1e8), min_size=1, max_size=300)
 def test_percentiles_are_within_three_percent(sample: list[float]) -> None:
     histogram = Histogram()
     for value in sample:
-        histogram.add(value)
+        histogram.add([value])
     ordered = sorted(sample)
     for share, found in zip((0.5, 0.95, 0.99), histogram.quantiles((0.5, 0.95, 0.99)), strict=True):
         rank = max(1, -int(-share * len(ordered) // 1))
@@ -26,8 +26,8 @@ def test_merging_is_adding(left: list[float], right: list[float]) -> None:
     whole = Histogram()
     for part, sample in zip(parts, (left, right), strict=True):
         for value in sample:
-            part.add(value)
-            whole.add(value)
+            part.add([value])
+            whole.add([value])
     assert percentiles(parts) == percentiles([whole])
 
 
@@ -38,15 +38,15 @@ def test_nothing_measured_is_none_not_zero() -> None:
 
 def test_a_ring_forgets_after_a_minute() -> None:
     ring = Ring()
-    ring.add(5.0, 100)
+    ring.add([5.0], 100)
     assert ring.percentiles(159).max == 5.0
     assert ring.percentiles(160).max is None
 
 
 def test_history_has_a_gap_where_nothing_started() -> None:
     ring = Ring()
-    ring.add(5.0, 98)
-    ring.add(7.0, 100)
+    ring.add([5.0], 98)
+    ring.add([7.0], 100)
     history = ring.history(101)
     assert len(history) == 60
     assert history[-1] == pytest.approx(7.0, rel=0.03)
@@ -79,5 +79,5 @@ def test_a_second_sample_in_the_same_second_loses_nothing() -> None:
 
 def test_class_stats_keep_the_three_apart() -> None:
     stats = ClassStats()
-    stats.add(1000.0, 10.0, 100.0, 50)
+    stats.add([1000.0], [10.0], [100.0], 50)
     assert (stats.delay.percentiles(50).max, stats.lateness.percentiles(50).max) == (1000.0, 10.0)

@@ -1,10 +1,10 @@
 """`Worker` and `Job` as programmers use them."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from wmcore import Job, TheSchwartzClient, Worker
 from wmcore.backends.base import Claimed, NewJob

@@ -302,13 +302,8 @@ class Child:
             lines.append(self._out.formatter.job(end, now))
             if end.outcome is not Outcome.COMPLETED:  # these were counted when they finished
                 self._slot.count(job.class_index, _COUNTER[end.outcome])
-            records.append(
-                events.pack(
-                    events.Event(
-                        job.class_index, end.outcome, self._slot.slot, end.delay_ms, end.lateness_ms, end.process_ms
-                    )
-                )
-            )
+            figures = end.delay_ms, end.lateness_ms, end.process_ms
+            records.append(events.pack(job.class_index, end.outcome, self._slot.slot, *figures))
         self._out.log.write("".join(lines))
         dropped = events.write(self._out.event_fd, records)
         if dropped:

@@ -281,10 +281,10 @@ class Manager:
             self.note(sentence, "debug")
 
     def _take_events(self) -> None:
-        second = int(time.monotonic())
-        for event in self._events.read():
-            self.figures.take(event, second)
-            if event.outcome is Outcome.FAILED:
-                self.queue.failed_changed()
-            elif event.outcome in (Outcome.RETRIED, Outcome.DECLINED):  # back in the queue, without an insert
-                self.queue.look_again()
+        arrived = self._events.read()
+        self.figures.take(arrived, int(time.monotonic()))
+        outcomes = {event[1] for event in arrived}
+        if Outcome.FAILED in outcomes:
+            self.queue.failed_changed()
+        if not outcomes.isdisjoint((Outcome.RETRIED, Outcome.DECLINED)):  # back in the queue, without an insert
+            self.queue.look_again()
