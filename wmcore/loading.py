@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 import runpy
 import sys
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from wmcore.backends.base import Claimed
 from wmcore.config.records import ClassConfig, Config
 from wmcore.errors import LoadError
-from wmcore.model import RetryPolicy
+from wmcore.model import UNKNOWN, RetryPolicy
 from wmcore.worker import Job, Worker
 
 
@@ -152,7 +153,9 @@ def _seconds(said: Any) -> float | None:
 
 def delay_ms(job: Claimed, waited_seconds: float) -> tuple[float, float]:
     """Delay (from insertion) and lateness (from the moment it was due) of a job that starts `waited_seconds` after its
-    claim; both by the server's clock, never below 0."""
+    claim; both by the server's clock, never below 0. NaN where nobody knows when it was inserted."""
+    if job.delay_kind is UNKNOWN:
+        return math.nan, math.nan
     start = job.claimed_at + waited_seconds
     due = max(job.insert_time, job.run_after)
     return max(0.0, start - job.insert_time) * 1000, max(0.0, start - due) * 1000

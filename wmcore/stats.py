@@ -137,6 +137,8 @@ class ClassStats:
         self.process = Ring()
 
     def add(self, delay_ms: float, lateness_ms: float, process_ms: float, second: int) -> None:
-        self.delay.add(delay_ms, second)
-        self.lateness.add(lateness_ms, second)
+        """NaN: unknown."""
+        if not math.isnan(delay_ms):
+            self.delay.add(delay_ms, second)
+            self.lateness.add(lateness_ms, second)
         self.process.add(process_ms, second)

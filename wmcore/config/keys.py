@@ -3,6 +3,7 @@
 `Key.of` reads one from a mapping; a key without a value (`pidfile:`) counts as absent.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 MOST_CHILDREN = 1024
 """Children of one daemon (the scoreboard's slots)."""
+GEARMAN_PORT = 4730
+_SERVER = re.compile(r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,21 @@ def choice(*words: str) -> Callable[[Value], str]:
     return read
 
 
+def job_servers(value: Value) -> tuple[str, ...]:
+    """host, host:port or [IPv6]:port, each made host:port."""
+    found = []
+    for item in value.items():
+        match = _SERVER.fullmatch(item.text())
+        port = int(match["port"] or GEARMAN_PORT) if match else 0
+        if match is None or not 0 < port < 65536:
+            item.wrong(f"{item.text()!r} is no job server; write host or host:port")
+        server = f"{match['host']}:{port}"
+        if server in found:
+            item.wrong(f"{server} stands here twice; remove one of the two")
+        found.append(server)
+    return tuple(found) or (f"127.0.0.1:{GEARMAN_PORT}",)
+
+
 def environment(value: Value) -> tuple[tuple[str, str], ...]:
     return tuple((name, entry.literal()) for name, entry in value.entries().items())
 
@@ -105,8 +123,9 @@ TOP = (
 
 # -- worker_options ---------------------------------------------------------------------------------------------------
 
-JOB_SERVERS: Key[tuple[str, ...]] = Key("job_servers", texts, ("127.0.0.1",))
+JOB_SERVERS: Key[tuple[str, ...]] = Key("job_servers", job_servers, ("127.0.0.1:4730",))
 PREFIX = Key("prefix", Value.text, "")
+PROBE = Key("probe", Value.truth, False)
 PRIORITIZE = Key("prioritize", Value.truth, False)
 FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31) or None, None)  # 0: none, as in Perl
 BATCH_SIZE = Key("batch_size", lambda value: value.whole(1, MOST_IN_BATCH), 50)
@@ -117,7 +136,7 @@ SERIALIZER = Key("serializer", choice("json", "storable"), "json")  # as wmcore.
 
 OPTIONS = (
     "databases", "prioritize", "floor", "batch_size", "batch_ms", "retry_seconds", "strict_remove_ability",
-    "serializer", "job_servers", "prefix",
+    "serializer", "job_servers", "prefix", "probe",
 )  # fmt: skip
 
 # -- an entry of workers, an entry of pools ---------------------------------------------------------------------------

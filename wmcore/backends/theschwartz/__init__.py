@@ -35,9 +35,9 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
     import os
     from functools import cache
 
+    from wmcore.backends.local import local_store, prepare_local
     from wmcore.backends.theschwartz.child import TheSchwartzChild
     from wmcore.backends.theschwartz.database import Database
-    from wmcore.backends.theschwartz.manager import local_store, prepare_local
     from wmcore.backends.theschwartz.outcomes import Who
     from wmcore.backends.theschwartz.selecting import Selection
 

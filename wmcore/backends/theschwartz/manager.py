@@ -3,22 +3,20 @@
 import threading
 import time
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, SlowBatch
-from wmcore.backends.theschwartz import cleaning, failed, rows, schema
+from wmcore.backends.local import LOCAL, local_path, local_store, prepare_local
+from wmcore.backends.theschwartz import cleaning, failed, rows
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.backends.theschwartz.selecting import Selection, claimable
 from wmcore.backends.theschwartz.trimming import trim
-from wmcore.config.records import Config, DatabaseConfig
+from wmcore.config.records import Config
 from wmcore.errors import NotFound, QueueDown, Refused
 from wmcore.model import COUNT_LIMIT, QueueFigures
 
-LOCAL = "l"
-"""The key of the daemon's own failed store."""
 WINDOW = COUNT_LIMIT + 1000
 """So many of a class's oldest due rows are looked at to count the ready and the running ones."""
 
@@ -31,31 +29,6 @@ class _Connections(threading.local):
         self.funcids = [Funcids(db) for db in self.databases]
         self.local = local_store(config.state_dir)
         self.marks: dict[int, int] = {}
-
-
-def local_path(state_dir: Path) -> Path:
-    return state_dir / "failed.db"
-
-
-def local_store(state_dir: Path) -> Database:
-    path = local_path(state_dir)
-    return Database(DatabaseConfig(f"sqlite:///{path}", str(path)), 0, durable=True)
-
-
-def prepare_local(db: Database) -> Database:
-    """The daemon's own store, its table made where it is missing."""
-    db.connect()
-
-    def make() -> None:
-        db.look_again()  # another child may have been quicker
-        if not db.has("wm_failed"):
-            for statement in schema.ours(db)["wm_failed"]:
-                db.run(statement)
-        db.look_again()
-
-    if not db.has("wm_failed"):
-        db.atomically(make)
-    return db
 
 
 class TheSchwartzManager:
