@@ -17,7 +17,7 @@ from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.config.records import Config
 from wmcore.errors import QueueDown, Refused
-from wmcore.model import Outcome, QueueFigures
+from wmcore.model import QueueFigures
 
 STATUS_SECONDS = 1.0
 """So often a server is asked whether work waits while children are idle: it wakes them itself, but for what fell due
@@ -104,10 +104,9 @@ class GearmanManager:
 
         attempt = outcomes.attempt(now, outcomes.storable(book.failure), Who(book.slot, book.pid))
         try:
-            state = self._here.parking.died(key, self._names[place.noted_class], decide, attempt)
+            outcome = self._here.parking.died(key, self._names[place.noted_class], decide, attempt)
         except QueueDown:
             return Closed(remaining=(place.database,))
-        outcome = Outcome.FAILED if state == "exhausted" else Outcome.RETRIED
         return Closed(attempts=[(place.noted_class, book.job, outcome)])
 
     def release_strays(self, database: int, known: Collection[str]) -> list[str]:

@@ -144,8 +144,8 @@ class Parking:
         )  # fmt: skip
 
     def died(self, key: str, funcname: str, decide: Callable[[int], tuple[str, float]], attempt: Attempt) -> Outcome:
-        """Its child died of it: one attempt more. `decide`: from the number of such attempts to state and `due`. FAILED:
-        it will not run again; that is said once, though gearmand may have given it out once more by then."""
+        """Its child died of it: one attempt more. `decide`: from the number of such attempts to state and `due`.
+        FAILED: it will not run again; said once, though gearmand may have given it out once more by then."""
 
         def work() -> Outcome:
             before = self.find(key)
