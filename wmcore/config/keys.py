@@ -3,21 +3,20 @@
 `Key.of` reads one from a mapping; a key without a value (`pidfile:`) counts as absent.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from wmcore.config.servers import parse_server
 from wmcore.config.source import Value
+from wmcore.errors import ConfigError
 from wmcore.model import MOST_IN_BATCH
 
 T = TypeVar("T")
 
 MOST_CHILDREN = 1024
 """Children of one daemon (the scoreboard's slots)."""
-GEARMAN_PORT = 4730
-_SERVER = re.compile(r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +77,16 @@ def choice(*words: str) -> Callable[[Value], str]:
 
 
 def job_servers(value: Value) -> tuple[str, ...]:
-    """host, host:port or [IPv6]:port, each made host:port."""
-    found = []
+    found: list[str] = []
     for item in value.items():
-        match = _SERVER.fullmatch(item.text())
-        port = int(match["port"] or GEARMAN_PORT) if match else 0
-        if match is None or not 0 < port < 65536:
-            item.wrong(f"{item.text()!r} is no job server; write host or host:port")
-        server = f"{match['host']}:{port}"
+        try:
+            server = parse_server(item.text())
+        except ConfigError as error:
+            item.wrong(str(error))
         if server in found:
             item.wrong(f"{server} stands here twice; remove one of the two")
         found.append(server)
-    return tuple(found) or (f"127.0.0.1:{GEARMAN_PORT}",)
+    return tuple(found) or (parse_server("127.0.0.1"),)
 
 
 def environment(value: Value) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """A job as the packet that submits it in the background."""
 
+import math
 import random
 import time
 import uuid
@@ -24,19 +25,23 @@ def new_unique(run_after: float | None = None) -> str:
     return unique.ours(0, time.time(), run_after, random.getrandbits(48))
 
 
-def put_off(run_after: float | None) -> bool:
-    return run_after is not None and run_after > time.time()
+def due_second(run_after: float | None) -> int | None:
+    """Of a job for later: never before its time. None: it is due."""
+    return None if run_after is None or run_after <= time.time() else math.ceil(run_after)
+
+
+def unique_of(job: NewJob) -> bytes:
+    """Its own, or a new one. Raises Refused."""
+    if job.uniqkey is not None:
+        return checked(job.uniqkey)
+    return new_unique(None if due_second(job.run_after) is None else job.run_after).encode()
 
 
 def submission(prefix: str, job: NewJob) -> bytes:
     """Raises Refused for what gearmand does not take. Its priorities are three, and what is put off has none."""
-    later = put_off(job.run_after)
-    own = checked(job.uniqkey) if job.uniqkey is not None else new_unique(job.run_after if later else None).encode()
-    function = packets.wire_name(prefix, job.funcname)
-    if later:
-        assert job.run_after is not None
-        due = str(-int(-job.run_after // 1)).encode()  # never before its time
-        return packets.pack(packets.SUBMIT_JOB_EPOCH, function, own, due, job.raw)
+    own, function, due = unique_of(job), packets.wire_name(prefix, job.funcname), due_second(job.run_after)
+    if due is not None:
+        return packets.pack(packets.SUBMIT_JOB_EPOCH, function, own, str(due).encode(), job.raw)
     priority = job.priority or 0
     kind = SUBMIT_JOB_HIGH_BG if priority > 0 else SUBMIT_JOB_LOW_BG if priority < 0 else packets.SUBMIT_JOB_BG
     return packets.pack(kind, function, own, job.raw)
