@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from tests.servers import MariaDB, PostgreSQL, Server
+from tests.servers import Gearmand, MariaDB, PostgreSQL, Server
 
+S = TypeVar("S", bound=Server)
 DATABASES = ("sqlite", "postgresql", "mariadb")
 
 
@@ -20,7 +22,18 @@ def mariadb() -> Iterator[Server]:
     yield from _running(MariaDB)
 
 
-def _running(kind: type[Server]) -> Iterator[Server]:
+@pytest.fixture
+def gearmand() -> Iterator[Gearmand]:
+    """A fresh one for each test: it starts in a moment."""
+    yield from _running(Gearmand)
+
+
+@pytest.fixture
+def second_gearmand() -> Iterator[Gearmand]:
+    yield from _running(Gearmand)
+
+
+def _running(kind: type[S]) -> Iterator[S]:
     server = kind()
     try:
         server.start()

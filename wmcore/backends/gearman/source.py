@@ -36,6 +36,7 @@ class Source:
         self._asked_at: float | None = None  # a GRAB whose answer is still to come
         self._slept_at: float | None = None  # PRE_SLEEP: it wakes us when there is work
         self._ask_again_at = 0.0
+        self._quiet_until = 0.0
         self._fruitless = 0
         self._woken_early = False
         self._refused = False
@@ -68,6 +69,10 @@ class Source:
             self._woken_early = now - self._slept_at < FRUITLESS_SECONDS
             self._slept_at = None
             self._ask_again_at = 0.0
+
+    def look_again(self) -> None:
+        """The child is awake, for whatever reason: then it may as well ask."""
+        self._ask_again_at = self._quiet_until
 
     @property
     def ready(self) -> bool:
@@ -136,7 +141,7 @@ class Source:
         self._woken_early = False
         if self._fruitless >= FRUITLESS_MOST:
             self._fruitless = 0
-            self._ask_again_at = now + QUIET_SECONDS
+            self._ask_again_at = self._quiet_until = now + QUIET_SECONDS
         else:
             self.connection.send(packets.SLEEP)
             self._slept_at = time.monotonic()
