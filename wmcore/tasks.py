@@ -89,7 +89,7 @@ def insert_parser(whole: Callable[[str], int]) -> argparse.ArgumentParser:
     add("funcname", metavar="CLASS", help="its name in the queue: name in workers, else the dotted path")
     add("json", metavar="JSON", nargs="?", default="null", help="the argument (default null); - reads standard input")
     add("--run-after", metavar="S", type=float, help="run it S seconds from now")
-    add("--priority", metavar="N", type=whole, help="higher is sooner, on TheSchwartz where the configuration has prioritize")
+    add("--priority", metavar="N", type=whole, help="higher is sooner (TheSchwartz: with prioritize)")
     add("--uniqkey", metavar="K", help="insert only if no job of this class in the queue has this key")
     add("--coalesce", metavar="V", help="the coalescing value (TheSchwartz)")
     add("--serializer", choices=SERIALIZERS, help="how the argument is written (default: as the configuration says)")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import DATABASES
-from tests.contract.rig import A, B, GRAB_FOR, ONCE, Rig, make_config
+from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, Job, TheSchwartzClient

@@ -218,5 +218,5 @@ def test_every_key_stands_in_the_complete_configuration() -> None:
     from wmcore.config import dsn, keys
 
     text = (ROOT / "conf/wmcore.yml").read_text()
-    known = {*keys.TOP, *keys.OPTIONS, *keys.CLASS, *keys.POOL, *dsn.KEYS} - {"job_servers"}  # a later release
+    known = {*keys.TOP, *keys.OPTIONS, *keys.CLASS, *keys.POOL, *dsn.KEYS}
     assert {key for key in known if f"{key}:" not in text} == set()

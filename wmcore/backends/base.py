@@ -307,9 +307,12 @@ def _state(run_after: float, grabbed_until: float, now: float) -> str:
 class ManagerQueue(Protocol):
     """The manager's side. Methods with `database` speak with that one and raise QueueDown where it does not answer."""
 
+    word: str
+    """What each of `databases` is called: "database", "job server"."""
+
     @property
     def databases(self) -> Sequence[str]:
-        """A name for each database, without its password."""
+        """A name for each database, without its password; Gearman's are its job servers."""
 
     def probe(self, database: int) -> list[str]:
         """Does it answer, are the tables there? Returns notices for the operator ("no wm_ tables: ..."), raises

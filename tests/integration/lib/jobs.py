@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from wmcore import Job, Worker
 from wmcore.errors import SoftTimeout
@@ -149,3 +150,34 @@ class Mixed(Worker):
     def work(self, job):
         mark(f"{job.arg['n']}:{time.time():.3f}")
         time.sleep(job.arg["ms"] / 1000)
+
+
+class Tells(Worker):
+    """Says how far it is, gives parts and warns; its result is its argument."""
+
+    def work(self, job):
+        for step in range(3):
+            job.progress(step, 3)
+        job.data(b"\0part")
+        job.warning("hot")
+        return job.arg
+
+
+class LeavesBehind(Worker):
+    """Forks a process that lives on, then kills its child; the second time it is done."""
+
+    max_retries = 1
+
+    def work(self, job):
+        left = Path(os.environ["JOBS_FOLDER"]) / "left"
+        if left.exists():
+            return
+        if os.fork() == 0:
+            os.setsid()
+            mark(f"left-{os.getpid()}")
+            left.touch()
+            time.sleep(30)
+            os._exit(0)
+        while not left.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -97,8 +97,8 @@ class GearmanChild:
     def turn(self, classes: Sequence[int], grab_for: Sequence[int], most: Sequence[int] | None = None) -> Turn:
         now = time.monotonic()
         if self._held is None:
-            for source in self._sources:
-                source.look_again()
+            for each in self._sources:
+                each.look_again()
         if self._held is None or now - self._tended > TEND_SECONDS:
             self._tend(now)
         ended, late = self._take_ended()

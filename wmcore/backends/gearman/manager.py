@@ -35,6 +35,8 @@ class _Here(threading.local):
 class GearmanManager:
     """Implements `backends.base.ManagerQueue`."""
 
+    word = "job server"
+
     def __init__(self, config: Config, names: Sequence[str], chores: Sequence[Chore] = ()) -> None:
         """`chores`: what is to be done beside, as long as this is open."""
         self._names = list(names)

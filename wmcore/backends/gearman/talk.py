@@ -13,7 +13,7 @@ from wmcore.errors import QueueDown, Refused
 
 T = TypeVar("T")
 CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class FunctionStatus:
     total: int  # waiting, put off and running
     running: int
     workers: int
+
+
+class NoAnswer(QueueDown):
+    """It takes connections and says nothing."""
 
 
 class Talk:
@@ -72,9 +76,12 @@ class Talk:
     # -- the connection ------------------------------------------------------------------------------------------------
 
     def _again(self, question: Callable[[], T]) -> T:
+        """Once more where the connection may only have gone stale: not, where a server says nothing."""
         stale = self._sock is not None
         try:
             return question()
+        except NoAnswer:
+            raise
         except QueueDown:
             if not stale:
                 raise
@@ -131,8 +138,9 @@ class Talk:
 
     def _down(self, error: Exception) -> QueueDown:
         self.close()
-        said = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or error
-        return QueueDown(f"job server {self.server}: {said}")
+        if isinstance(error, TimeoutError):
+            return NoAnswer(f"job server {self.server}: no answer within {ANSWER_SECONDS:g} s")
+        return QueueDown(f"job server {self.server}: {getattr(error, 'strerror', None) or error}")
 
     def close(self) -> None:
         if self._sock is not None:

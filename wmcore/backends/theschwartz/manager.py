@@ -34,6 +34,8 @@ class _Connections(threading.local):
 class TheSchwartzManager:
     """Implements `backends.base.ManagerQueue`."""
 
+    word = "database"
+
     def __init__(self, config: Config, names: Sequence[str], daemon: str) -> None:
         self._names = list(names)
         self._daemon = daemon
