@@ -88,9 +88,6 @@ class _Handler(GearmanClientCommandHandler):  # type: ignore[misc]
         self.handle_to_request_map[job_handle].state = JOB_FAILED
         return True
 
-    def recv_work_fail(self, job_handle: bytes) -> bool:
-        request = self.handle_to_request_map.get(job_handle)
-        return True if request is None or request.complete else bool(super().recv_work_fail(job_handle))
 
     def recv_work_status(self, job_handle: bytes, numerator: bytes, denominator: bytes) -> bool:
         super().recv_work_status(job_handle, numerator, denominator)
@@ -100,6 +97,10 @@ class _Handler(GearmanClientCommandHandler):  # type: ignore[misc]
         return self._tell(job_handle, "data", data)
 
     def recv_work_warning(self, job_handle: bytes, data: bytes) -> bool:
+        """Also the last thing that is said of a job before it fails: why."""
+        request = self.handle_to_request_map.get(job_handle)
+        if request is not None:
+            request.exception = data
         return self._tell(job_handle, "warning", data)
 
     def _tell(self, job_handle: bytes, what: str, *words: object) -> bool:

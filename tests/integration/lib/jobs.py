@@ -163,6 +163,11 @@ class Tells(Worker):
         return job.arg
 
 
+class Echo(Worker):
+    def work(self, job):
+        return job.raw
+
+
 class LeavesBehind(Worker):
     """Forks a process that lives on, then kills its child; the second time it is done."""
 

@@ -349,9 +349,10 @@ class GearmanChild:
         self._parking.wait([row.key for row in held.known], row, now)
 
     def _send_failure(self, held: Held, message: str) -> None:
-        """One packet, and none behind it: it ends the job. Clients that did not ask for exceptions get a plain
-        failure of it."""
-        held.source.connection.send(packets.pack(packets.WORK_EXCEPTION, held.handle, message.encode()))
+        """The reason goes before it as a warning, which every client understands. Not as WORK_EXCEPTION: gearmand 1.1
+        makes of it, for clients that did not ask for such, a failure with a broken handle, and they hang or die."""
+        reason = packets.pack(packets.WORK_WARNING, held.handle, message.encode())
+        held.source.connection.send(reason + packets.pack(packets.WORK_FAIL, held.handle))
         self._held = None
 
     def abandon(self) -> None:
