@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wmcore.backends.base import Claimed
+from wmcore.callbacks import is_callback, worker_of
 from wmcore.config.records import ClassConfig, Config
 from wmcore.errors import LoadError
 from wmcore.model import UNKNOWN, RetryPolicy
@@ -17,7 +18,7 @@ from wmcore.worker import Job, Worker
 
 def load_class(path: str) -> type[Worker]:
     """The class that `path` names: "package.module.Class", or "package.Class" for a module `package.Class` that holds a
-    class of its own last name, as Perl's classes do. Raises LoadError with the reason and the place."""
+    class of its own last name, as Perl's classes do; or the class made of a python-gearman callback. Raises LoadError with the reason and the place."""
     module_name, _, class_name = path.rpartition(".")
     if not module_name:
         raise LoadError(f"worker class {path!r} is no dotted path; write module.Class")
@@ -60,6 +61,8 @@ def _place(error: BaseException) -> str:
 
 
 def _checked(path: str, found: Any) -> type[Worker]:
+    if is_callback(found):
+        return worker_of(found)
     if not inspect.isclass(found):
         raise LoadError(f"worker class {path!r} is a {type(found).__name__}, not a class")
     work = getattr(found, "work", None)

@@ -20,7 +20,7 @@ from wmcore.backends.gearman.packets import ECHO, ECHO_RES, Broken, Reader
 
 CONNECT_SECONDS = 2.0
 """No connection or no answer for so long: the server is down."""
-BACK_OFF_FIRST, BACK_OFF_MOST = 0.1, 0.8
+BACK_OFF_FIRST, BACK_OFF_MOST = 0.1, 0.5
 """Between two tries, doubling. The most is short: children are to be back within a second, and a refused connect is
 cheap."""
 ANSWER_SECONDS = 0.05
