@@ -18,7 +18,8 @@ from wmcore.worker import Job, Worker
 
 def load_class(path: str) -> type[Worker]:
     """The class that `path` names: "package.module.Class", or "package.Class" for a module `package.Class` that holds a
-    class of its own last name, as Perl's classes do; or the class made of a python-gearman callback. Raises LoadError with the reason and the place."""
+    class of its own last name, as Perl's classes do; of a python-gearman callback, a class that calls it. Raises
+    LoadError with the reason and the place."""
     module_name, _, class_name = path.rpartition(".")
     if not module_name:
         raise LoadError(f"worker class {path!r} is no dotted path; write module.Class")
