@@ -2,8 +2,10 @@
 
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -132,6 +134,46 @@ def test_a_frozen_server_is_left_alone(make_rig: MakeRig, gearmand: Gearmand, se
         second_gearmand.signal(signal.SIGCONT)
     insert(second_gearmand, A, "thawed")
     assert Job(claim(child)).arg == "thawed"
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """The address of a server that takes no connection and refuses none: its queue of them is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(address)
+        yield f"127.0.0.1:{address[1]}"
+        for each in waiting:
+            each.close()
+
+
+def test_a_black_hole_does_not_hold_up_the_other(make_rig: MakeRig, gearmand: Gearmand) -> None:
+    with black_hole() as address:
+        rig = make_rig(gearmand)
+        child = rig.child(job_servers=(address, gearmand.address))
+        for number in range(20):
+            insert(gearmand, A, number)
+            job = claim(child)
+            assert (job.database, Job(job).arg) == (1, number)
+            child.complete(job)
+        child.turn((), GRAB_FOR)
+
+
+def test_a_client_learns_that_its_server_is_lost(gearmand: Gearmand, second_gearmand: Gearmand) -> None:
+    with GearmanSyncClient(gearmand.address) as client:
+        stopper = Thread(target=lambda: (until(lambda: gearmand.jobs(A)[0]), gearmand.stop()))
+        stopper.start()
+        with pytest.raises(QueueDown, match="the connection was lost while job"):
+            client.insert(A, timeout=30)
+        stopper.join()
+    with GearmanAsyncClient([gearmand.address, second_gearmand.address]) as client:
+        handles = client.insert_many(A, range(10))
+        assert all(str(handle).startswith(second_gearmand.address) for handle in handles)
 
 
 def test_no_spin(make_rig: MakeRig, gearmand: Gearmand) -> None:

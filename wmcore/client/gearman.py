@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from wmcore.client.gearmanlink import Link, Request
 
 Priority = int | str | None
+AT_ONCE = 1000
+"""Jobs that are on their way together."""
 _WORDS = {"high": 1, "normal": 0, "low": -1}
 
 
@@ -125,7 +127,7 @@ class GearmanAsyncClient(_GearmanClient):
         return self.insert_jobs([self._new(funcname, arg, options)])[0]
 
     def insert_many(self, funcname: str, args: Iterable[Any], **options: Any) -> list[str | None]:
-        """A job for each of `args`, sent in one go; `options` as for `insert`."""
+        """A job for each of `args`, sent many at once; `options` as for `insert`."""
         return self.insert_jobs([self._new(funcname, arg, dict(options)) for arg in args])
 
     def insert_jobs(self, jobs: Sequence[NewJob]) -> list[str | None]:
@@ -136,8 +138,12 @@ class GearmanAsyncClient(_GearmanClient):
             for job in jobs:
                 run_inline(job.funcname, job.raw)
             return ["inline"] * len(jobs)
-        made = [self._request(job, wait=False) for job in jobs]
-        return [request.handle for request in self._links.get().submit(lambda: [make() for make in made])]
+        handles: list[str | None] = []
+        for start in range(0, len(jobs), AT_ONCE):
+            made = [self._request(job, wait=False) for job in jobs[start : start + AT_ONCE]]
+            done = self._links.get().submit(lambda made=made: [make() for make in made])  # type: ignore[misc]
+            handles += [request.handle for request in done]
+        return handles
 
 
 class GearmanSyncClient(_GearmanClient):

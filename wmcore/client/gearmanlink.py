@@ -16,10 +16,10 @@ from gearman.job import GearmanJob, GearmanJobRequest
 from gearman.protocol import GEARMAN_COMMAND_OPTION_REQ
 
 from wmcore.backends.gearman import packets
-from wmcore.errors import QueueDown, Refused
+from wmcore.errors import JobFailed, QueueDown, Refused
 
 CONNECT_SECONDS = 2.0
-ACCEPT_SECONDS = 10.0
+ACCEPT_SECONDS = 5.0
 """So long a server may take to say that it has a job."""
 
 
@@ -88,7 +88,6 @@ class _Handler(GearmanClientCommandHandler):  # type: ignore[misc]
         self.handle_to_request_map[job_handle].state = JOB_FAILED
         return True
 
-
     def recv_work_status(self, job_handle: bytes, numerator: bytes, denominator: bytes) -> bool:
         super().recv_work_status(job_handle, numerator, denominator)
         return self._tell(job_handle, "progress", int(numerator), int(denominator))
@@ -110,6 +109,10 @@ class _Handler(GearmanClientCommandHandler):  # type: ignore[misc]
         return True
 
 
+class _Silent(QueueDown):
+    """A server took the connection and says nothing."""
+
+
 class Link(GearmanClient):  # type: ignore[misc]
     """One thread's connections to the job servers."""
 
@@ -121,15 +124,24 @@ class Link(GearmanClient):  # type: ignore[misc]
 
     def submit(self, make: Callable[[], Sequence[Request]]) -> Sequence[Request]:
         """Until each has a handle. A connection that was lost since it was last used is made anew once, and the jobs
-        are said again: by their unique ids none is there twice. Raises QueueDown, Refused."""
-        try:
-            return self._submit(make())
-        except QueueDown:
-            return self._submit(make())
+        are said again: by their unique ids none is there twice. A server that says nothing is left to the next. Raises
+        QueueDown, Refused."""
+        silent, lost = 0, False
+        while True:
+            try:
+                return self._submit(make(), silent)
+            except _Silent:
+                silent += 1
+                if silent >= len(self.connection_list):
+                    raise
+            except QueueDown:
+                if lost:
+                    raise
+                lost = True
 
-    def _submit(self, requests: Sequence[Request]) -> Sequence[Request]:
+    def _submit(self, requests: Sequence[Request], skipped: int) -> Sequence[Request]:
         for request in requests:
-            self._choose_server(request)
+            self._choose_server(request, skipped)
         try:
             self.wait_until_jobs_accepted(requests, poll_timeout=ACCEPT_SECONDS)
         except GearmanError:
@@ -140,19 +152,17 @@ class Link(GearmanClient):  # type: ignore[misc]
                 raise Refused(f"the job server does not take the job: {request.refusal}")
             if request.state not in (JOB_CREATED, JOB_COMPLETE, JOB_FAILED):
                 self.shutdown()
-                raise QueueDown(f"no answer from the job servers {self._names}")
+                raise _Silent(f"no answer within {ACCEPT_SECONDS:g} s from the job servers {self._names}")
         return requests
 
-    def _choose_server(self, request: Request) -> None:
+    def _choose_server(self, request: Request, skipped: int) -> None:
         """Jobs of one unique id always go to the same server while it is there: it is unique only within one."""
         order = deque(self.connection_list)
-        order.rotate(-crc32(request.job.unique))
+        order.rotate(-crc32(request.job.unique) - skipped)
         self.request_to_rotating_connection_queue[request] = order
 
     def wait(self, request: Request, seconds: float | None) -> bytes:
         """The result. Raises QueueDown, TimeoutError, or JobFailed."""
-        from wmcore.errors import JobFailed
-
         try:
             self.wait_until_jobs_completed([request], poll_timeout=seconds)
         except GearmanError:
