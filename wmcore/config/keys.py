@@ -89,6 +89,13 @@ def job_servers(value: Value) -> tuple[str, ...]:
     return tuple(found) or (parse_server("127.0.0.1"),)
 
 
+def namespace(value: Value) -> str:
+    text = value.text()
+    if not text.isprintable() or " " in text:
+        value.wrong("must be printable and without blanks; it stands in front of names")
+    return text
+
+
 def environment(value: Value) -> tuple[tuple[str, str], ...]:
     return tuple((name, entry.literal()) for name, entry in value.entries().items())
 
@@ -121,7 +128,7 @@ TOP = (
 # -- worker_options ---------------------------------------------------------------------------------------------------
 
 JOB_SERVERS: Key[tuple[str, ...]] = Key("job_servers", job_servers, ("127.0.0.1:4730",))
-PREFIX = Key("prefix", Value.text, "")
+PREFIX = Key("prefix", namespace, "")
 PROBE = Key("probe", Value.truth, False)
 PRIORITIZE = Key("prioritize", Value.truth, False)
 FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31) or None, None)  # 0: none, as in Perl

@@ -42,7 +42,7 @@ class Held:
     mark: int
     past: Past
     known: list[Parked] = field(default_factory=list)  # what the daemon has noted of it
-    end: bytes | None = None  # the packet that ends it, still to be sent
+    end: bytes = b""  # the packet that ends it, still to be sent
     successors: list[bytes] = field(default_factory=list)
 
     @property
@@ -52,6 +52,10 @@ class Held:
     @property
     def attempts(self) -> list[Attempt]:
         return [attempt for row in self.known for attempt in row.attempts]
+
+    @property
+    def keys(self) -> list[str]:
+        return [row.key for row in self.known]
 
     @property
     def failures(self) -> int:
@@ -107,9 +111,11 @@ class GearmanChild:
             self._settle(ended)
             return Turn((), late)
         source = self._next(now)
-        if ended is not None and ended.source is not source:
-            ended.source.connection.send(ended.end or b"")
-        before = ended.end or b"" if ended is not None and ended.source is source else b""
+        before = b""
+        if ended is not None and ended.source is source:
+            before = ended.end
+        elif ended is not None:
+            ended.source.connection.send(ended.end)
         jobs = self._draw(source, before, classes, now)
         if ended is not None and ended.source.refused():  # somebody else has had it meanwhile
             late = frozenset((ended.job.id,))
@@ -128,13 +134,13 @@ class GearmanChild:
         held = self._held
         if held is None:
             return None, frozenset()
-        if held.end is None:
+        if not held.end:
             held.source.connection.give_back()
-        elif held.known:
-            self._parking.forget([row.key for row in held.known])
-        self._held = None
-        if held.end is None:
+            self._held = None
             return None, frozenset()
+        if held.known:
+            self._parking.forget(held.keys)
+        self._held = None
         return (held, frozenset()) if held.ours else (None, frozenset((held.job.id,)))
 
     def _next(self, now: float) -> Source | None:
@@ -168,9 +174,9 @@ class GearmanChild:
     def _settle(self, ended: Held | None) -> None:
         """Whoever leaves leaves nothing behind: the end is with the server, and no job on its way here."""
         for source in self._sources:
-            last = ended.end if ended is not None and ended.source is source else None
-            if last is not None or source.asking:
-                source.settle(last or b"")
+            last = ended.end if ended is not None and ended.source is source else b""
+            if last or source.asking:
+                source.settle(last)
 
     @property
     def settled(self) -> bool:
@@ -192,15 +198,15 @@ class GearmanChild:
         """None: it is not to be run."""
         received = time.time()
         handle, function, unique_id, raw = packets.assigned(kind, body)
-        text = unique_id.decode(errors="replace")
+        name, text = handle.decode(errors="replace"), unique_id.decode(errors="replace")
         past = unique.read(text, received)
         mark = mark_of(unique_id, raw)
         try:
-            known = self._known(source, handle.decode(errors="replace"), mark, text)
+            known = self._known(source, name, mark, text)
         except QueueDown:
             source.connection.drop("the daemon's own store does not answer")
             raise
-        job = self._claimed(source, handle.decode(errors="replace"), function, text, raw, past, received)
+        job = self._claimed(source, name, function, text, raw, past, received)
         if known and text.startswith(unique.OURS):
             job = replace(job, uniqkey=known[0].uniqkey)
         held = Held(job, source, source.connection.life, handle, mark, past, known)
@@ -237,7 +243,7 @@ class GearmanChild:
         """A job that has killed its child, and may not run again, or not yet."""
         if row.state == "exhausted":
             failure = Failure(str(row.attempts[-1]["message"]))
-            self._parking.fail([row.key for row in held.known], held.job, failure, held.attempts, self._who, now)
+            self._parking.fail(held.keys, held.job, failure, held.attempts, self._who, now)
         elif row.state == "died" and row.due > now:
             self._park(held, held.attempts, held.failures, row.due, now)
         else:
@@ -286,7 +292,7 @@ class GearmanChild:
             self._park(held, attempts, failures, now + policy.retry_delay_seconds, now)
             outcome = Outcome.RETRIED
         else:
-            self._parking.fail([row.key for row in held.known], job, failure, attempts, self._who, now)
+            self._parking.fail(held.keys, job, failure, attempts, self._who, now)
             outcome = Outcome.FAILED
         self._position.finished(1)
         self._send_failure(held, failure.message)
@@ -317,7 +323,7 @@ class GearmanChild:
         for packet in held.successors:
             held.source.submit(packet)
         if held.known:
-            self._parking.forget([row.key for row in held.known])
+            self._parking.forget(held.keys)
         self._position.finished(1)
         held.source.connection.send(packets.pack(packets.WORK_COMPLETE, held.handle, b""))
         self._held = None
@@ -346,7 +352,7 @@ class GearmanChild:
             0, unique.ours(failures, inserted, due, held.mark << 16 ^ time.time_ns()), "waiting", job.funcname, job.raw,
             job.uniqkey, inserted, attempts, due,
         )  # fmt: skip
-        self._parking.wait([row.key for row in held.known], row, now)
+        self._parking.wait(held.keys, row, now)
 
     def _send_failure(self, held: Held, message: str) -> None:
         """The reason goes before it as a warning, which every client understands. Not as WORK_EXCEPTION: gearmand 1.1

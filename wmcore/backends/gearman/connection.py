@@ -219,7 +219,7 @@ class Connection:
 
     @property
     def descriptor(self) -> tuple[int, int] | None:
-        """What to poll for, and the descriptor."""
+        """To be polled, and for what."""
         if self._sock is None:
             return None
         if self.phase is Phase.CONNECTING:

@@ -12,6 +12,7 @@ The first two are known by their unique id, the others by server, handle and a c
 """
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,7 +65,7 @@ class Parking:
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
-        self._signal = state_dir / "parked"
+        self._signal = str(state_dir / "parked")
 
     @cached_property
     def db(self) -> Database:
@@ -79,12 +80,13 @@ class Parking:
 
     def signal(self) -> None:
         """Something is known of jobs that gearmand gives out by itself: whoever gets jobs has to look."""
-        self._signal.touch()
+        with Path(self._signal).open("ab") as file:
+            file.write(b".")
 
     def signalled(self) -> int:
         """Another number than before: look. One cheap question per job; 0: there never was anything."""
         try:
-            return self._signal.stat().st_mtime_ns
+            return os.stat(self._signal).st_size  # noqa: PTH116  a third of what Path.stat costs
         except FileNotFoundError:
             return 0
 
