@@ -31,7 +31,7 @@ class Source:
         self.connection = Connection(server, hello)
         self._functions = functions
         self._life = -1
-        self._registered: Sequence[int] = ()
+        self._registered: tuple[int, ...] = ()
         self._registered_at = 0.0
         self._asked_at: float | None = None  # a GRAB whose answer is still to come
         self._slept_at: float | None = None  # PRE_SLEEP: it wakes us when there is work
@@ -101,6 +101,7 @@ class Source:
         """Send `before` (the end of the last job) and a GRAB in one."""
         self._asked_at = now
         self._slept_at = None
+        self._refused = False
         self.connection.send(before + self._registration(classes, now) + packets.GRAB)
 
     def _registration(self, classes: Sequence[int], now: float) -> bytes:
@@ -109,10 +110,9 @@ class Source:
 
         A function that is taken back while a job of it runs makes gearmand give that job to somebody else. So this
         stands between the end of a job and the next GRAB, and nowhere else."""
-        if self._registered == classes:
+        if self._registered == tuple(classes):
             return b""
-        same = len(self._registered) == len(classes) and set(self._registered) == set(classes)
-        if same and now - self._registered_at < TURN_SECONDS:
+        if set(self._registered) == set(classes) and now - self._registered_at < TURN_SECONDS:
             return b""
         begin = packets.RESET if self._registered else b""
         self._registered, self._registered_at = tuple(classes), now
