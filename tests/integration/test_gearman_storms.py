@@ -12,7 +12,7 @@ import pytest
 from tests.integration.daemon import Daemon
 from tests.servers import Gearmand
 from tests.waiting import until
-from wmcore.protocol.messages import Scale
+from wmcore.protocol.messages import ListJobs, Scale
 
 MakeGearman = Callable[..., Daemon]
 QUICK = "jobs.Quick"
@@ -50,14 +50,15 @@ def storm_of_stops(make_gearman: MakeGearman, gearmand: Gearmand, jobs: int, sca
     print(f"{jobs} jobs, {daemon.log().count('exited with PID')} stops of children, each job once")
 
 
-def storm_of_kills(make_gearman: MakeGearman, gearmand: Gearmand, jobs: int, every_seconds: float, ms: int) -> None:
-    daemon = make_gearman(gearmand, workers=[{"class": QUICK, "max_retries": 1000}]).start("-c", "4", "-w", "100000")
+def storm_of_kills(
+    make_gearman: MakeGearman, gearmand: Gearmand, jobs: int, every_seconds: float, name: str = QUICK
+) -> None:
+    daemon = make_gearman(gearmand, workers=[{"class": name, "max_retries": 1000}]).start("-c", "4", "-w", "100000")
     with daemon.client() as client:
-        for start in range(0, jobs, 1000):
-            client.insert_many(QUICK, [{"n": n, "ms": ms} for n in range(start, min(jobs, start + 1000))])
+        client.insert_many(name, [{"n": n, "ms": 2} for n in range(jobs)])
     chance = random.Random(1)
     kills = 0
-    while gearmand.jobs(QUICK)[0]:
+    while len(set(daemon.marks())) < jobs:
         children = daemon.status().children
         if children:
             try:
@@ -66,7 +67,7 @@ def storm_of_kills(make_gearman: MakeGearman, gearmand: Gearmand, jobs: int, eve
             except ProcessLookupError:
                 pass
         time.sleep(every_seconds)
-    until(lambda: len(set(daemon.marks())) == jobs)
+    until(lambda: gearmand.jobs(name)[0] == 0 and not daemon.call(ListJobs()).jobs)
     runs = Counter(daemon.marks())
     assert set(runs) == {str(n) for n in range(jobs)}, "nothing is lost"
     again = sum(runs.values()) - jobs
@@ -80,7 +81,7 @@ def test_a_short_storm_of_stops(make_gearman: MakeGearman, gearmand: Gearmand) -
 
 
 def test_a_short_storm_of_kills(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
-    storm_of_kills(make_gearman, gearmand, 200, 0.05, 2)
+    storm_of_kills(make_gearman, gearmand, 200, 0.05)
 
 
 @pytest.mark.soak
@@ -92,7 +93,14 @@ def test_twenty_thousand_jobs_and_fifty_scalings(make_gearman: MakeGearman, gear
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_twenty_thousand_jobs_and_a_kill_every_tenth_of_a_second(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
-    storm_of_kills(make_gearman, gearmand, 20_000, 0.1, 2)
+    storm_of_kills(make_gearman, gearmand, 20_000, 0.1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_retries_in_the_storm(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    """Each of them fails once, is kept by the daemon and submitted again, while children are killed."""
+    storm_of_kills(make_gearman, gearmand, 3_000, 0.1, "jobs.FailsFirst")
 
 
 @pytest.mark.soak

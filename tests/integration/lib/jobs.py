@@ -186,3 +186,12 @@ class LeavesBehind(Worker):
         while not left.exists():
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FailsFirst(Quick):
+    """Fails at its first attempt."""
+
+    def work(self, job):
+        if job.failures == 0:
+            raise ValueError("the first time")
+        super().work(job)
