@@ -133,15 +133,6 @@ def test_a_failed_attempt_is_tried_again(queue: Queue) -> None:
     ]  # fmt: skip
 
 
-def test_not_before_its_delay_is_over(queue: Queue) -> None:
-    queue.client.insert(A)
-    begun = time.time()
-    queue.first.fail(queue.claim(), Failure("no"), RetryPolicy(max_retries=1, retry_delay_seconds=1))
-    job = queue.claim()
-    assert job.run_after >= int(begun) + 1
-    assert time.time() >= job.run_after
-
-
 def test_a_failed_job_is_run_again_by_hand(queue: Queue) -> None:
     queue.client.insert(A, {"n": 1})
     job = queue.claim()
@@ -163,11 +154,24 @@ def test_a_declined_job_comes_again_and_nothing_is_counted(queue: Queue) -> None
     assert queue.first.decline(queue.claim(), None) is Outcome.DECLINED
     again = queue.claim()
     assert queue.first.failures(again) == 0
-    due = time.time() + 1
-    assert queue.first.decline(again, due) is Outcome.DECLINED
-    later = queue.claim()
-    assert time.time() >= int(due)
-    assert queue.first.failures(later) == 0
+
+
+def test_nothing_comes_before_its_time(queue: Queue) -> None:
+    """Not what was inserted for later, not what was put off, not what failed and is to wait."""
+    due = time.time() + 1.2
+    queue.client.insert(A, "inserted", run_after=due)
+    queue.client.insert(A, "put off")
+    assert queue.first.decline(queue.claim(), due) is Outcome.DECLINED
+    queue.client.insert(A, "failed")
+    begun = time.time()
+    queue.first.fail(queue.claim(), Failure("no"), RetryPolicy(max_retries=1, retry_delay_seconds=1))
+    failures = {}
+    for _ in range(3):
+        job = queue.claim()
+        assert time.time() >= job.run_after >= min(int(due), int(begun) + 1)
+        failures[Job(job).arg] = queue.first.failures(job)
+        queue.first.complete(job)
+    assert failures == {"inserted": 0, "put off": 0, "failed": 1}
 
 
 def test_a_job_is_replaced_by_others(queue: Queue) -> None:
@@ -231,14 +235,6 @@ def test_a_retry_keeps_its_unique_key(queue: Queue) -> None:
     queue.client.insert(A, uniqkey="one")
     queue.first.fail(queue.claim(), Failure("no"), TWICE)
     assert queue.claim().uniqkey == "one"
-
-
-def test_a_job_for_later_is_not_run_before(queue: Queue) -> None:
-    due = time.time() + 1.2
-    queue.client.insert(A, run_after=due)
-    job = queue.claim()
-    assert time.time() >= int(due)
-    assert job.run_after >= int(due)
 
 
 def test_what_waits_is_counted(queue: Queue) -> None:

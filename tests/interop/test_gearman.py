@@ -19,6 +19,8 @@ from wmcore import GearmanAsyncClient, GearmanSyncClient
 
 SCRIPTS = Path(__file__).parent
 ECHO, TELLS, FAILS, QUICK = "jobs.Echo", "jobs.Tells", "jobs.Fails", "jobs.Quick"
+SHOP = "shop"
+BEHIND = f"{SHOP}\t"
 BYTES = bytes(range(256)) * 3
 MakeGearman = Callable[..., Daemon]
 
@@ -55,14 +57,21 @@ def running(*command: str | Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def daemon(make_gearman: MakeGearman, gearmand: Gearmand, prefix: str) -> Daemon:
+def daemon(make_gearman: MakeGearman, gearmand: Gearmand) -> Daemon:
     workers = [ECHO, TELLS, QUICK, {"class": FAILS, "max_retries": 0}]
-    return make_gearman(gearmand, options={"prefix": prefix}, workers=workers).start("-c", "2")
+    return make_gearman(gearmand, options={"prefix": SHOP}, workers=workers).start("-c", "2")
 
 
-def test_perls_client(daemon: Daemon, gearmand: Gearmand, prefix: str) -> None:
+def test_clients_of_others(daemon: Daemon, gearmand: Gearmand) -> None:
+    """Perl's, the command, which has no tab behind its prefix, and pygearman's, which has no prefix."""
+    perls_client(daemon, gearmand)
+    the_gearman_command(daemon, gearmand)
+    pygearmans_client(daemon, gearmand)
+
+
+def perls_client(daemon: Daemon, gearmand: Gearmand) -> None:
     echoed, told, failed, _ = perl_client(
-        gearmand, prefix,
+        gearmand, SHOP,
         {"func": ECHO, "hex": BYTES.hex()},
         {"func": TELLS, "hex": BYTES.hex()},
         {"func": FAILS, "hex": b'{"n": 5}'.hex()},
@@ -74,33 +83,30 @@ def test_perls_client(daemon: Daemon, gearmand: Gearmand, prefix: str) -> None:
     until(lambda: "perl" in daemon.marks())
 
 
-def test_the_gearman_command(daemon: Daemon, gearmand: Gearmand, prefix: str) -> None:
-    """libgearman has no tab behind its prefix."""
+def the_gearman_command(daemon: Daemon, gearmand: Gearmand) -> None:
     command = [need("gearman", "gearman-tools"), "-h", "127.0.0.1", "-p", str(gearmand.port)]
-    behind = f"{prefix}\t" if prefix else ""
-    done = subprocess.run([*command, "-f", behind + ECHO], input=BYTES, capture_output=True, timeout=60)
+    done = subprocess.run([*command, "-f", BEHIND + ECHO], input=BYTES, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, BYTES)
-    done = subprocess.run([*command, "-f", behind + FAILS, '{"n": 1}'], capture_output=True, timeout=60)
+    done = subprocess.run([*command, "-f", BEHIND + FAILS, '{"n": 1}'], capture_output=True, timeout=60)
     assert done.returncode != 0
-    subprocess.run([*command, "-b", "-f", behind + QUICK, '{"n": "tool"}'], check=True, timeout=60, capture_output=True)
+    subprocess.run([*command, "-b", "-f", BEHIND + QUICK, '{"n": "tool"}'], check=True, timeout=60, capture_output=True)
     until(lambda: "tool" in daemon.marks())
     measured = next(line for line in reversed(daemon.log().splitlines()) if QUICK in line)
     assert " delay:" in measured, "its jobs have time-based ids"
 
 
-def test_pygearmans_client(daemon: Daemon, gearmand: Gearmand, prefix: str) -> None:
+def pygearmans_client(daemon: Daemon, gearmand: Gearmand) -> None:
     from gearman import PRIORITY_HIGH, GearmanClient
 
     client = GearmanClient([gearmand.address])
-    behind = f"{prefix}\t" if prefix else ""
-    request = client.submit_job((behind + TELLS).encode(), BYTES, poll_timeout=20)
+    request = client.submit_job((BEHIND + TELLS).encode(), BYTES, poll_timeout=20)
     assert (request.state, request.result) == ("COMPLETE", BYTES)
     assert list(request.data_updates) == [b"\0part"]
     assert list(request.warning_updates) == [b"hot"]
-    request = client.submit_job((behind + FAILS).encode(), b'{"n": 1}', poll_timeout=20)
+    request = client.submit_job((BEHIND + FAILS).encode(), b'{"n": 1}', poll_timeout=20)
     assert (request.state, *request.warning_updates) == ("FAILED", b"ValueError: no luck with 1")
     client.submit_job(
-        (behind + QUICK).encode(), b'{"n": "py"}', priority=PRIORITY_HIGH, background=True, wait_until_complete=False
+        (BEHIND + QUICK).encode(), b'{"n": "py"}', priority=PRIORITY_HIGH, background=True, wait_until_complete=False
     )
     until(lambda: "py" in daemon.marks())
 
