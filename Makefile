@@ -1,4 +1,4 @@
-# make demo   daemon, jobs and console on SQLite, on a fresh clone
+# make demo   daemon, jobs and console on SQLite, on a fresh clone (TYPE=Gearman: with a gearmand)
 # make test   everything that CI runs (JOBS=4: so many tests at a time)
 # make soak   the storms in full
 # make bench  what it costs and how fast it is, also as build/bench.json (QUICK=1: some two minutes; PARTS="million ...")
@@ -16,7 +16,7 @@ help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 demo: $(VENV)/.demo
-	@examples/bin/demo.sh $(BIN)
+	@examples/bin/demo.sh $(BIN) $(TYPE)
 
 test: $(VENV)/.test
 	$(BIN)/ruff check .

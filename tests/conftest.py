@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import MariaDB, PostgreSQL, Server
+from tests.servers import Gearmand, MariaDB, PostgreSQL, Server
 
 S = TypeVar("S", bound=Server)
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,6 +43,14 @@ def postgresql(_postgresql: PostgreSQL) -> Iterator[Server]:
 def mariadb(_mariadb: MariaDB) -> Server:
     _mariadb.revive()
     return _mariadb
+def gearmand() -> Iterator[Gearmand]:
+    """A fresh one for each test: it starts in a moment."""
+    yield from _running(Gearmand)
+
+
+@pytest.fixture
+def second_gearmand() -> Iterator[Gearmand]:
+    yield from _running(Gearmand)
 
 
 def _running(kind: type[S]) -> Iterator[S]:

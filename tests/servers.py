@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import until
+from wmcore.backends.gearman.talk import FunctionStatus, Talk
+from wmcore.errors import QueueDown
 
 
 def need(program: str, package: str) -> str:
     """The program's path. Missing: the test is skipped, or fails where nothing may be skipped (CI)."""
     hidden = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
-    found = shutil.which(program) or (str(hidden[-1]) if hidden else None)
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    found = found or (str(hidden[-1]) if hidden else None)
     if found is None:
         missing(f"{program} is not installed (Debian package {package})")
     assert found is not None
@@ -171,6 +174,46 @@ class PostgreSQL(Server):
     def execute(self, statement: str) -> None:
         with self._connect() as connection:
             connection.execute(statement)
+
+
+class Gearmand(Server):
+    """A job server that keeps nothing, or what `options` say."""
+
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self._server = need("gearmand", "gearman-job-server")
+        self._options = options
+        self.address = f"127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        return [
+            self._server, "-p", str(self.port), "-L", "127.0.0.1", "--pid-file", str(self.folder / "pid"),
+            "-l", str(self.folder / "gearmand.log"), *self._options,
+        ]  # fmt: skip
+
+    def answers(self) -> bool:
+        try:
+            self.status()
+        except QueueDown:
+            return False
+        return True
+
+    def status(self) -> dict[str, FunctionStatus]:
+        talk = Talk(self.address)
+        try:
+            return talk.status()
+        finally:
+            talk.close()
+
+    def jobs(self, function: str) -> tuple[int, int, int]:
+        """Total, running, workers."""
+        found = self.status().get(function)
+        return (found.total, found.running, found.workers) if found else (0, 0, 0)
+
+    def signal(self, number: int) -> None:
+        """SIGSTOP: it takes connections and says nothing; SIGCONT: it goes on; SIGKILL: with `stop` behind it."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
 
 class MariaDB(Server):

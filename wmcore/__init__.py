@@ -8,13 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Job", "TheSchwartzClient", "Worker", "__version__"]
+__all__ = ["GearmanAsyncClient", "GearmanSyncClient", "Job", "TheSchwartzClient", "Worker", "__version__"]
 
 if TYPE_CHECKING:
-    from wmcore.client import TheSchwartzClient
+    from wmcore.client import GearmanAsyncClient, GearmanSyncClient, TheSchwartzClient
     from wmcore.worker import Job, Worker
 
-_HOME = {"Worker": "wmcore.worker", "Job": "wmcore.worker", "TheSchwartzClient": "wmcore.client"}
+_HOME = {
+    "Worker": "wmcore.worker",
+    "Job": "wmcore.worker",
+    "TheSchwartzClient": "wmcore.client",
+    "GearmanAsyncClient": "wmcore.client",
+    "GearmanSyncClient": "wmcore.client",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -118,10 +118,6 @@ def _configure(conf: str, concurrency: int | None = None, works_per_child: int |
     """The configuration, its environment already in force."""
     config = load(conf, concurrency=concurrency, works_per_child=works_per_child)
     apply_env(config)
-    if config.type == "Gearman":
-        raise ConfigError(
-            f"{config.path}: key 'type': Gearman comes with a later release of wmcore; this one runs TheSchwartz"
-        )
     return config
 
 

@@ -68,5 +68,9 @@ class BadArgument(WmError):
         self.at = at
 
 
+class JobFailed(WmError):
+    """A job that a client waited for has failed; the message is the job's."""
+
+
 class SoftTimeout(Exception):
     """Raised inside `work` when the class's `soft_timeout` has passed."""

@@ -2,21 +2,24 @@
 
 import importlib
 import inspect
+import math
 import runpy
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from wmcore.backends.base import Claimed
+from wmcore.callbacks import is_callback, worker_of
 from wmcore.config.records import ClassConfig, Config
 from wmcore.errors import LoadError
-from wmcore.model import RetryPolicy
+from wmcore.model import UNKNOWN, RetryPolicy
 from wmcore.worker import Job, Worker
 
 
 def load_class(path: str) -> type[Worker]:
     """The class that `path` names: "package.module.Class", or "package.Class" for a module `package.Class` that holds a
-    class of its own last name, as Perl's classes do. Raises LoadError with the reason and the place."""
+    class of its own last name, as Perl's classes do; of a python-gearman callback, a class that calls it. Raises
+    LoadError with the reason and the place."""
     module_name, _, class_name = path.rpartition(".")
     if not module_name:
         raise LoadError(f"worker class {path!r} is no dotted path; write module.Class")
@@ -59,6 +62,8 @@ def _place(error: BaseException) -> str:
 
 
 def _checked(path: str, found: Any) -> type[Worker]:
+    if is_callback(found):
+        return worker_of(found)
     if not inspect.isclass(found):
         raise LoadError(f"worker class {path!r} is a {type(found).__name__}, not a class")
     work = getattr(found, "work", None)
@@ -156,7 +161,9 @@ def _seconds(said: Any) -> float | None:
 
 def delay_ms(job: Claimed, waited_seconds: float) -> tuple[float, float]:
     """Delay (from insertion) and lateness (from the moment it was due) of a job that starts `waited_seconds` after its
-    claim; both by the server's clock, never below 0."""
+    claim; both by the server's clock, never below 0. NaN where nobody knows when it was inserted."""
+    if job.delay_kind is UNKNOWN:
+        return math.nan, math.nan
     start = job.claimed_at + waited_seconds
     due = max(job.insert_time, job.run_after)
     return max(0.0, start - job.insert_time) * 1000, max(0.0, start - due) * 1000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from wmcore.model import Outcome
+from wmcore.model import MEASURED, UNKNOWN, Outcome
 
 WORDS = {
     Outcome.COMPLETED: "completed",
@@ -33,6 +33,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     process_ms: float
     delay_ms: float
     lateness_ms: float
+    delay_kind: str = MEASURED  # "estimated"; UNKNOWN: delay and lateness are not there
 
 
 class Formatter:
@@ -47,11 +48,12 @@ class Formatter:
         if self._json:
             return self._object(
                 now, event=f"job {word}", type=self._queue_type, **{"class": end.name}, process=int(end.process_ms),
-                delay=int(end.delay_ms), lateness=int(end.lateness_ms), job=end.job,
+                **_waited(end), job=end.job,
             )  # fmt: skip
+        waited = "".join(f"{key}:{value} " for key, value in _waited(end).items())
         return (
-            f"{stamp(now)} {self._queue_type} job {word} {end.name} process:{int(end.process_ms)} "
-            f"delay:{int(end.delay_ms)} lateness:{int(end.lateness_ms)} job:{end.job}\n"
+            f"{stamp(now)} {self._queue_type} job {word} {end.name} process:{int(end.process_ms)} {waited}"
+            f"job:{end.job}\n"
         )
 
     def started(self, slot: int, pid: int, now: float) -> str:
@@ -73,6 +75,13 @@ class Formatter:
     @staticmethod
     def _object(now: float, **facts: object) -> str:
         return json.dumps({"time": stamp(now), **facts}, ensure_ascii=False) + "\n"
+
+
+def _waited(end: JobEnd) -> dict[str, object]:
+    if end.delay_kind == UNKNOWN:
+        return {}
+    kind = {} if end.delay_kind == MEASURED else {"delay_kind": end.delay_kind}
+    return {"delay": int(end.delay_ms), "lateness": int(end.lateness_ms), **kind}
 
 
 def stamp(now: float) -> str:

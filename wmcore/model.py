@@ -43,6 +43,10 @@ class Outcome(IntEnum):
     LATE = 5  # finished after its lease had gone to somebody else: nothing was written
 
 
+MEASURED, ESTIMATED, UNKNOWN = "measured", "estimated", ""
+"""How a job's moment of insertion is known. Where it is not, it has neither delay nor lateness."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What is kept of a failed attempt."""
@@ -84,6 +88,7 @@ class QueueFigures:
     delayed: int = 0
     running: int = 0
     oldest_ms: float | None = None
+    workers: int | None = None  # connected and able, on all hosts, where the queue knows
 
 
 MOST_IN_BATCH = 4000

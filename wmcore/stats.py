@@ -7,6 +7,7 @@ by adding, and a second of a busy class takes some hundred bytes.
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from itertools import compress
 
 from wmcore.model import Percentiles
 
@@ -139,7 +140,11 @@ class ClassStats:
     def add(
         self, delays_ms: Sequence[float], latenesses_ms: Sequence[float], processes_ms: Sequence[float], second: int
     ) -> None:
-        """Of some jobs, one of each for each."""
-        self.delay.add(delays_ms, second)
-        self.lateness.add(latenesses_ms, second)
+        """Of some jobs, one of each for each. A delay that is NaN is unknown, and so is the lateness."""
+        known = [not math.isnan(delay) for delay in delays_ms]
+        if not all(known):
+            delays_ms, latenesses_ms = list(compress(delays_ms, known)), list(compress(latenesses_ms, known))
+        if delays_ms:
+            self.delay.add(delays_ms, second)
+            self.lateness.add(latenesses_ms, second)
         self.process.add(processes_ms, second)

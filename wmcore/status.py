@@ -114,7 +114,7 @@ def _class(manager: "Manager", index: int) -> messages.JobClass:
         lateness_history=stats.lateness.history(second),
         queue=messages.Queue()
         if queue is None
-        else messages.Queue(ready=queue.ready, delayed=queue.delayed, running=queue.running, oldest=queue.oldest_ms),
+        else messages.Queue(queue.ready, queue.delayed, queue.running, queue.oldest_ms, queue.workers),
         paused=index in manager.paused,
         **counts,
     )

@@ -36,10 +36,16 @@ def check_config(config: Config) -> int:
         print(notice)
     print(
         f"{config.path}: in order; {_several(len(config.classes), 'worker class', 'worker classes')}, "
-        f"{_several(len(config.databases), 'database', 'databases')}, "
+        f"{_queue(config)}, "
         + ", ".join(f"pool {pool.name} with {pool.concurrency} children" for pool in config.pools)
     )
     return 0
+
+
+def _queue(config: Config) -> str:
+    if config.type == "Gearman":
+        return _several(len(config.job_servers), "job server", "job servers")
+    return _several(len(config.databases), "database", "databases")
 
 
 def _classes_load(config: Config) -> bool:
@@ -60,6 +66,9 @@ def _several(count: int, one: str, many: str) -> str:
 def init_db(config: Config, dry_run: bool, notify_trigger: bool) -> int:
     """Create what is missing in each database, or print the SQL that would."""
     statements = backends.of(config.type).init_db(config, dry_run, notify_trigger)
+    if config.type == "Gearman":
+        print("Gearman needs no tables")
+        return 0
     if dry_run:
         for statement in statements:
             print(f"{statement.strip().rstrip(';')};")
@@ -80,9 +89,9 @@ def insert_parser(whole: Callable[[str], int]) -> argparse.ArgumentParser:
     add("funcname", metavar="CLASS", help="its name in the queue: name in workers, else the dotted path")
     add("json", metavar="JSON", nargs="?", default="null", help="the argument (default null); - reads standard input")
     add("--run-after", metavar="S", type=float, help="run it S seconds from now")
-    add("--priority", metavar="N", type=whole, help="higher is sooner, where the configuration has prioritize")
+    add("--priority", metavar="N", type=whole, help="higher is sooner (TheSchwartz: with prioritize)")
     add("--uniqkey", metavar="K", help="insert only if no job of this class in the queue has this key")
-    add("--coalesce", metavar="V", help="the coalescing value")
+    add("--coalesce", metavar="V", help="the coalescing value (TheSchwartz)")
     add("--serializer", choices=SERIALIZERS, help="how the argument is written (default: as the configuration says)")
     add("--count", metavar="N", type=whole, default=1, help="insert it N times (default 1)")
     return parser
@@ -94,8 +103,6 @@ def insert(config: Config, args: argparse.Namespace) -> int:
         raise UsageError(f"--count {args.count}: must be at least 1")
     if args.uniqkey is not None and args.count > 1:
         raise UsageError("--uniqkey allows one job only; leave --count out")
-    from wmcore.client import TheSchwartzClient
-
     options = {
         "run_after": None if args.run_after is None else time.time() + args.run_after,
         "priority": args.priority,
@@ -103,13 +110,21 @@ def insert(config: Config, args: argparse.Namespace) -> int:
         "coalesce": args.coalesce,
     }
     argument, funcname = _argument(args.json), _queue_name(config, args.funcname)
-    with TheSchwartzClient(config.databases, serializer=args.serializer or config.serializer) as client:
+    with _client(config, args.serializer or config.serializer) as client:
         for start in range(0, args.count, PER_TRANSACTION):
             handles = client.insert_many(funcname, [argument] * min(PER_TRANSACTION, args.count - start), **options)
             if None in handles:
                 raise Refused(f"nothing inserted: a job of {funcname} with the uniqkey {args.uniqkey!r} is there")
             print("\n".join(map(str, handles)))
     return 0
+
+
+def _client(config: Config, serializer: str) -> Any:
+    from wmcore.client import GearmanAsyncClient, TheSchwartzClient
+
+    if config.type == "Gearman":
+        return GearmanAsyncClient(config.job_servers, prefix=config.prefix, serializer=serializer)
+    return TheSchwartzClient(config.databases, serializer=serializer)
 
 
 def _argument(text: str) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wmcore.backends.arguments import decode, encode
-from wmcore.backends.base import Claimed, JobQueue, NewJob
+from wmcore.backends.base import Claimed, JobQueue, NewJob, News
 from wmcore.model import Failure
 
 
@@ -218,6 +218,19 @@ class Job(JobFacts):
 
     def progress(self, n: int, total: int) -> None:
         """Tell a waiting client how far the job is. TheSchwartz has nobody who waits: nothing happens there."""
+        self._tell(News.STATUS, str(int(n)).encode(), str(int(total)).encode())
+
+    def data(self, part: str | bytes) -> None:
+        """Give a waiting client a part of the result (Gearman's WORK_DATA)."""
+        self._tell(News.DATA, part.encode() if isinstance(part, str) else bytes(part))
+
+    def warning(self, text: str | bytes) -> None:
+        """Warn a waiting client (Gearman's WORK_WARNING)."""
+        self._tell(News.WARNING, text.encode() if isinstance(text, str) else bytes(text))
+
+    def _tell(self, news: News, *words: bytes) -> None:
+        if self._queue is not None:
+            self._queue.tell(self._claimed, news, *words)
 
     def raised(self, error: BaseException) -> None:
         """`work` ended with `error`: a failure, unless it had given another outcome before."""
@@ -228,6 +241,8 @@ class Job(JobFacts):
         self._explicit = explicit
         if explicit:
             self._settle(_NOTHING_SAID)
+        if self.verdict == Completed():  # said before it was known
+            self.verdict = Completed(result)
         self._settle(Completed(result))
 
     def settle_companions(self, done: bool) -> "list[Job]":

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import chain
 
 from wmcore.model import COUNT_LIMIT, DaemonState, PoolState
-from wmcore.protocol.messages import FailedPage, JobClass, Pool, Server, Status
+from wmcore.protocol.messages import Backend, FailedPage, JobClass, Pool, Server, Status
 from wmtui.formatting import age, moment
 from wmtui.printing import clean, plural, reason, shorten
 
@@ -88,7 +88,7 @@ def judge(status: Status, thresholds: Thresholds, failed: FailedPage | None = No
     """`failed`: the failed jobs that `thresholds` ask for; None where they ask for none or the daemon cannot say."""
     classes = [each for each in status.classes if not thresholds.classes or each.name in thresholds.classes]
     found = chain(
-        _databases(status.backend.servers, status.now),
+        _servers(status.backend, status.now),
         _children(status),
         chain.from_iterable(_class(each, thresholds) for each in classes),
         _failed(failed, thresholds),
@@ -101,13 +101,14 @@ def judge(status: Status, thresholds: Thresholds, failed: FailedPage | None = No
     return Verdict(state, _summary(status, classes), tuple(reasons), tuple(figures))
 
 
-def _databases(servers: Sequence[Server], now: float) -> Iterator[Reason]:
+def _servers(backend: Backend, now: float) -> Iterator[Reason]:
     """One that was not asked yet is neither ok nor down since a time."""
+    servers, word = backend.servers, "job server" if backend.name == "Gearman" else "database"
     down = [(server, server.since) for server in servers if not server.ok and server.since is not None]
     state = State.CRITICAL if len(down) == len(servers) else State.WARNING
     for server, since in down:
         why = _because(reason(server))
-        yield Reason(state, f"database {server.name} is down since {moment(since, now)} ({age(now - since)}){why}")
+        yield Reason(state, f"{word} {server.name} is down since {moment(since, now)} ({age(now - since)}){why}")
 
 
 def _because(error: str | None) -> str:
@@ -136,11 +137,13 @@ def _pool(pool: Pool) -> Iterator[Reason]:
 
 
 def _class(each: JobClass, thresholds: Thresholds) -> Iterator[Reason]:
-    ready, oldest = each.queue.ready or 0, _age(each) or 0
+    ready, oldest = each.queue.ready or 0, _age(each)
     if ready and each.paused:  # somebody wanted it so: said, lest it be forgotten, and no more than that
-        yield Reason(State.WARNING, f"{each.name} is paused, {_jobs(ready)} waiting, the oldest for {age(oldest)}")
+        since = "" if oldest is None else f", the oldest for {age(oldest)}"
+        yield Reason(State.WARNING, f"{each.name} is paused, {_jobs(ready)} waiting{since}")
     elif ready:
-        yield from _above(thresholds.age, oldest, f"{each.name}: the oldest job waiting for {age(oldest)}", age)
+        if oldest is not None:
+            yield from _above(thresholds.age, oldest, f"{each.name}: the oldest job waiting for {age(oldest)}", age)
         yield from _above(thresholds.depth, ready, f"{each.name}: {_jobs(ready)} waiting", _number)
 
 
@@ -179,8 +182,10 @@ def _above(limits: Limits, value: float, text: str, show: Callable[[float], str]
 
 
 def _age(each: JobClass) -> float | None:
-    """In seconds; 0 where no job waits."""
-    return None if each.queue.ready is None else (each.queue.oldest or 0) / 1000
+    """In seconds; 0 where no job waits. None where nobody knows: Gearman tells how many wait, not how long."""
+    if each.queue.ready is None or (each.queue.ready and each.queue.oldest is None):
+        return None
+    return (each.queue.oldest or 0) / 1000
 
 
 def _jobs(number: int) -> str:
@@ -208,7 +213,8 @@ def _figures(
 def _summary(status: Status, classes: Sequence[JobClass]) -> str:
     running, wanted = sum(pool.running for pool in status.pools), sum(pool.wanted for pool in status.pools)
     ready = sum(each.queue.ready or 0 for each in classes)
-    oldest = f", the oldest for {age(max(_age(each) or 0 for each in classes))}" if ready else ""
+    ages = [waited for each in classes if (waited := _age(each))]
+    oldest = f", the oldest for {age(max(ages))}" if ready and ages else ""
     return f"{running} of {wanted} children running, {_jobs(ready)} waiting{oldest}"
 
 

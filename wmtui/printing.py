@@ -46,7 +46,10 @@ def shorten(text: str, width: int) -> str:
 
 def reason(server: Server) -> str:
     """Why it does not answer, without its name, which stands beside it."""
-    return clean((server.error or "").removeprefix(f"database {server.name}: "))
+    said = server.error or ""
+    for word in ("database", "job server"):
+        said = said.removeprefix(f"{word} {server.name}: ")
+    return clean(said)
 
 
 def plural(number: int, word: str) -> str:

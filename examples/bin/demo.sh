@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# The demonstration behind `make demo`: a daemon on SQLite with the sandbox workers, a client that feeds it, and the
-# console. Without a terminal: the status, once a second for ten seconds. Whatever it started is stopped at the end.
+# The demonstration behind `make demo`: a daemon on SQLite (or Gearman, with a gearmand of its own) with the sandbox
+# workers, a client that feeds it, and the console. Without a terminal: the status, once a second for ten seconds.
+# Whatever it started is stopped at the end.
 #
-# usage: examples/bin/demo.sh [folder of wmcore and wmtui]
+# usage: examples/bin/demo.sh [folder of wmcore and wmtui [Gearman]]
 set -eu
 cd "$(dirname "$0")/../.."
 bin=${1:-.venv/bin}
-conf=examples/sandbox-sqlite.yml
-pidfile=examples/run/sandbox-sqlite.pid
-daemon='' client='' console=''
+case ${2:-TheSchwartz} in
+    TheSchwartz) name=sandbox-sqlite ;;
+    Gearman) name=sandbox-gearman ;;
+    *) echo "there is no type $2: TheSchwartz or Gearman" >&2; exit 2 ;;
+esac
+conf=examples/$name.yml
+pidfile=examples/run/$name.pid
+daemon='' client='' console='' gearmand=''
 
 alive() { kill -0 "$1" 2>/dev/null; }
 
@@ -26,14 +32,22 @@ stop() {
             sleep 0.1
         done
         ! alive "$daemon" || kill -INT "$daemon" 2>/dev/null || true
-        echo "The daemon is stopped. Its log: examples/log/sandbox-sqlite.log"
+        echo "The daemon is stopped. Its log: examples/log/$name.log"
     fi
+    [ -z "$gearmand" ] || kill "$gearmand" 2>/dev/null || true
     exit "$code"
 }
 trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+if [ "$name" = sandbox-gearman ]; then
+    PATH=$PATH:/usr/sbin
+    command -v gearmand >/dev/null || { echo "there is no gearmand: apt-get install gearman-job-server" >&2; exit 1; }
+    gearmand --listen 127.0.0.1 --port 14730 --log-file "$PWD/examples/log/gearmand.log" \
+        --pid-file "$PWD/examples/run/gearmand.pid" --worker-wakeup 1 --round-robin &
+    gearmand=$!
+fi
 "$bin/wmcore" --init-db -f "$conf"
 "$bin/wmcore" -f "$conf" # returns when the daemon is ready, or says why it is not
 daemon=$(cat "$pidfile")

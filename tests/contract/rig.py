@@ -13,8 +13,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tests.contract import schemas
+from wmcore import backends
 from wmcore.backends.base import Book, ChildQueue, Claimed, ManagerQueue, Place
-from wmcore.backends.theschwartz import init_db, open_child_queue, open_manager_queue
+from wmcore.backends.theschwartz import init_db
 from wmcore.client import TheSchwartzClient
 from wmcore.config.records import ClassConfig, Config, DatabaseConfig, PoolConfig
 from wmcore.model import Failure, RetryPolicy
@@ -50,6 +51,7 @@ class Rig:
     kind: str
     server: Any = None  # tests.servers.Server, None for SQLite
     owners: dict[int, str] = field(default_factory=dict)
+    slots: dict[int, ChildSlot] = field(default_factory=dict)
     child_databases: tuple[DatabaseConfig, ...] = ()  # where children reach them otherwise than the rest
     _open: list[Any] = field(default_factory=list)
 
@@ -65,13 +67,16 @@ class Rig:
         position.begin_life(1, 1, owner, 0)
         if self.child_databases:
             changes = {"databases": self.child_databases, **changes}
-        queue = open_child_queue(replace(self.config, **changes), NAMES, slot, owner, position)
+        module = backends.of(self.config.type)
+        queue: ChildQueue = module.open_child_queue(replace(self.config, **changes), NAMES, slot, owner, position)
         self._open.append(queue)
+        self.slots[slot] = position
         return queue
 
     def manager(self, probe: bool = True, **changes: Any) -> ManagerQueue:
-        manager = open_manager_queue(replace(self.config, **changes), NAMES)
-        for database in range(len(self.config.databases) if probe else 0):
+        config = replace(self.config, **changes)
+        manager: ManagerQueue = backends.of(config.type).open_manager_queue(config, NAMES)
+        for database in range(len(manager.databases) if probe else 0):
             manager.probe(database)
         self._open.append(manager)
         return manager

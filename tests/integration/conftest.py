@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.daemon import Daemon
+from tests.servers import Gearmand
 
 
 @pytest.fixture
@@ -23,6 +24,17 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
         daemon.kill_everything()
     for daemon in made:
         assert daemon.is_broken or "failed outside of a job" not in daemon.errors(), "a child died of our own mistake"
+
+
+@pytest.fixture
+def make_gearman(make_daemon: Callable[..., Daemon]) -> Callable[..., Daemon]:
+    """make_gearman(*job servers, options={}, **settings): one that runs the jobs of gearmands, not started."""
+
+    def make(*servers: Gearmand, options: dict[str, Any] | None = None, **settings: Any) -> Daemon:
+        told = {"job_servers": [server.address for server in servers], **(options or {})}
+        return make_daemon(type="Gearman", worker_options=told, **settings)
+
+    return make
 
 
 @pytest.fixture

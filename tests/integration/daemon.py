@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.waiting import until
-from wmcore import TheSchwartzClient
+from wmcore import GearmanAsyncClient, TheSchwartzClient
 from wmcore.errors import NoDaemon
 from wmcore.process import start_time
 from wmcore.protocol import messages
@@ -138,8 +138,9 @@ class Daemon:
         """Job ids of log lines."""
         return re.findall(rf"job {word} \S+ process:\d+ delay:\d+ lateness:\d+ job:(\S+)", self.log())
 
-    def client(self) -> TheSchwartzClient:
-        return TheSchwartzClient.from_config(self.conf)
+    def client(self) -> Any:
+        kind = GearmanAsyncClient if self.settings.get("type") == "Gearman" else TheSchwartzClient
+        return kind.from_config(self.conf)
 
     def let_go(self) -> None:
         """Jobs that hold go on."""

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from tests.integration.conftest import make_daemon, make_gearman
 from tests.interop.perl import Perl, entry, need_perl
 from tests.interop.site import WITH, Site
+
+__all__ = ["make_daemon", "make_gearman", "site"]
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_mistakes_are_sentences(folder: Path, arguments: list[str], said: str) -
         ({"errorlogfile: run/w_error.log": "errorlogfile: nowhere/e.log"}, "key 'errorlogfile': there is no folder"),
         ({"state_dir: run/state": "state_dir: c.yml/state"}, "key 'state_dir': "),
         ({"workers:": "wokers:"}, "c.yml:1: key 'wokers': is not known; did you mean 'workers'?"),
-        ({"worker_options:": "type: Gearman\nworker_options: {}\n#"}, "Gearman comes with a later release"),
+        ({"worker_options:": "type: Gearman\nworker_options: {job_servers: 'a:b'}\n#"}, "'a:b' is no job server"),
     ],
 )
 def test_the_daemon_refuses_before_it_detaches(folder: Path, change: dict[str, str], said: str) -> None:

@@ -155,7 +155,7 @@ def test_classes_only_in_pools(folder: Path) -> None:
 def test_gearman(folder: Path) -> None:
     config = loaded("type: Gearman\nworkers: a.B\nworker_options: {job_servers: 'js1:4730', prefix: x}\n")
     assert (config.job_servers, config.prefix, config.databases) == (("js1:4730",), "x", ())
-    assert loaded("type: Gearman\nworkers: a.B\n").job_servers == ("127.0.0.1",)
+    assert loaded("type: Gearman\nworkers: a.B\n").job_servers == ("127.0.0.1:4730",)
 
 
 def test_anchors_and_merges(folder: Path) -> None:
@@ -218,5 +218,5 @@ def test_every_key_stands_in_the_complete_configuration() -> None:
     from wmcore.config import dsn, keys
 
     text = (ROOT / "conf/wmcore.yml").read_text()
-    known = {*keys.TOP, *keys.OPTIONS, *keys.CLASS, *keys.POOL, *dsn.KEYS} - {"job_servers"}  # a later release
+    known = {*keys.TOP, *keys.OPTIONS, *keys.CLASS, *keys.POOL, *dsn.KEYS}
     assert {key for key in known if f"{key}:" not in text} == set()

@@ -74,7 +74,7 @@ def test_age_of_the_oldest_claimable_job(oldest: float, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(("ready", "sentence"), [
-    (1_000, "OK: 4 of 4 children running, 1,000 jobs waiting, the oldest for 0.0s"),
+    (1_000, "OK: 4 of 4 children running, 1,000 jobs waiting"),
     (1_001, "WARNING: shop.Invoice: 1,001 jobs waiting (warning above 1,000)"),
     (10_000, "WARNING: shop.Invoice: 10,000 jobs waiting (warning above 1,000)"),
     (COUNT_LIMIT, "CRITICAL: shop.Invoice: more than 10,000 jobs waiting (critical above 10,000)"),
@@ -152,6 +152,17 @@ def test_databases() -> None:
     assert re.fullmatch(f"CRITICAL: {sentence}; database two .*", said(servers(DOWN, DOWN, ready=None)))
     assert re.fullmatch(f"WARNING: {sentence}", said(servers(UP, DOWN)))
     assert re.fullmatch(f"WARNING: {sentence}; jobs are not counted yet: .*", said(servers(DOWN, UNASKED, ready=None)))
+
+
+def test_a_job_server_is_called_so_and_tells_no_age() -> None:
+    down = Server(name="js1:4730", ok=False, since=NOW - 720, error="job server js1:4730: connection refused")
+    made = servers(down)
+    made.backend.name = "Gearman"
+    sentence = r"CRITICAL: job server js1:4730 is down since \d\d:\d\d:\d\d \(12m\): connection refused"
+    assert re.fullmatch(sentence, said(made))
+    waiting = one(ready=412)
+    assert said(waiting) == "OK: 4 of 4 children running, 412 jobs waiting"
+    assert "'shop.Invoice age'=U;60;300;0" in line(judge(waiting, Thresholds()))
 
 
 def test_figures_that_are_not_known_yet_are_unknown_unless_something_worse_is_known() -> None:

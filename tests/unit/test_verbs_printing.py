@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.peer import golden
 from wmcore.model import COUNT_LIMIT
-from wmcore.protocol.messages import Attempt, FailedRecord, Pool, QueuedJob, Server
+from wmcore.protocol.messages import Attempt, FailedRecord, JobClass, Pool, Queue, QueuedJob, Server
 from wmtui.printing import as_json, clean, clean_block, err, out, plural, table
 from wmtui.verbs import failed, jobs, status, steer
 
@@ -212,3 +212,11 @@ def test_what_was_decided_is_said() -> None:
         "2 children replaced after the job in hand: slot 0 2"
     ]
     assert steer.show_stopping(steer.Stopping(state="stopping", children=1)) == ["stopping, 1 child left"]
+
+
+def test_workers_on_all_hosts_where_the_queue_knows_them() -> None:
+    known = JobClass(name="shop.Mail", queue=Queue(ready=1, delayed=0, running=2, workers=12))
+    head, row = status.show_classes([known])
+    assert head.split()[-2:] == ["RUN", "WORKERS"]
+    assert row.split()[-2:] == ["2", "12"]
+    assert "WORKERS" not in status.show_classes([JobClass(name="shop.Mail")])[0]

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-_HOME = {"TheSchwartz": "wmcore.backends.theschwartz"}
+_HOME = {"TheSchwartz": "wmcore.backends.theschwartz", "Gearman": "wmcore.backends.gearman"}
 
 
 def of(queue_type: str) -> Any:

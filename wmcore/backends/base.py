@@ -6,11 +6,12 @@ the manager's threads, a method at a time per thread, and opens its own connecti
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Protocol
 
 import msgspec
 
-from wmcore.model import Failure, Outcome, QueueFigures, RetryPolicy
+from wmcore.model import MEASURED, Failure, Outcome, QueueFigures, RetryPolicy
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Claimed(msgspec.Struct, frozen=True):
     number: int = 0  # the queue's own number of the job (jobid)
     database: int = 0  # index of the database that it lives in
     handle: str = ""  # as the client got it when it inserted the job
+    delay_kind: str = MEASURED  # how `insert_time` is known; where it is not, it is `claimed_at`
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,16 @@ class Place:
     companions: tuple[int, ...] = ()
 
 
+class News(Enum):
+    """What may be said of a job before it ends."""
+
+    STATUS = auto()  # two words: so much of so much is done
+    DATA = auto()  # a part of the result
+    WARNING = auto()
+
+
 class JobQueue(Protocol):
-    """What a job may ask of its queue while it runs. The first two may raise QueueDown."""
+    """What a job may ask or tell its queue while it runs. The first two may raise QueueDown."""
 
     def failures(self, job: Claimed) -> int:
         """Attempts at the job that have failed so far."""
@@ -110,6 +120,13 @@ class JobQueue(Protocol):
     def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> Sequence[Claimed]:
         """Claim up to `limit` due jobs of the running job's class whose coalescing value is `value`, or begins with it:
         they are run with it, and ended behind it. Nothing where the queue does not answer: they keep."""
+
+    def tell(self, job: Claimed, news: News, *words: bytes) -> None:
+        """Something for whoever waits for the job. Nothing happens where nobody can."""
+
+    def result(self, value: Any) -> Any:
+        """What `work` returned, as it will be handed to `complete`. Raises TypeError or ValueError where whoever waits
+        for it cannot be given such a value."""
 
 
 class ChildQueue(JobQueue, Protocol):
@@ -125,8 +142,8 @@ class ChildQueue(JobQueue, Protocol):
         """The job is about to run. False: it may not, it was given back meanwhile, because a job before it took too
         long."""
 
-    def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
-        """The job is done; the row goes with the next turn."""
+    def complete(self, job: Claimed, keep_exit_status_seconds: int = 0, result: Any = None) -> None:
+        """The job is done; that is written with the next turn."""
 
     def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
         """Count a failed attempt, at once: RETRIED, FAILED (now in the failed list) or LATE."""
@@ -146,6 +163,12 @@ class ChildQueue(JobQueue, Protocol):
     def settled(self) -> bool:
         """Nothing is held, nothing unacknowledged, no COMMIT in doubt: whoever leaves now leaves no books open."""
 
+    def descriptors(self) -> Sequence[tuple[int, int]]:
+        """What an idle child polls beside its own: descriptors and events. When one is ready, `turn` wants calling."""
+
+    def patience(self) -> float:
+        """Seconds after which `turn` wants to be called at the latest, whatever happens; may be infinite."""
+
     def close(self) -> None:
         """Close the connections. What is unacknowledged stays for whoever closes the books."""
 
@@ -162,6 +185,7 @@ class Book:
     policy: RetryPolicy
     pid: int = 0
     open_databases: tuple[int, ...] = ()  # still to do; empty: all
+    job: str = ""  # the id of the job that was running
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +312,12 @@ def _state(run_after: float, grabbed_until: float, now: float) -> str:
 class ManagerQueue(Protocol):
     """The manager's side. Methods with `database` speak with that one and raise QueueDown where it does not answer."""
 
+    word: str
+    """What each of `databases` is called: "database", "job server"."""
+
     @property
     def databases(self) -> Sequence[str]:
-        """A name for each database, without its password."""
+        """A name for each database, without its password; Gearman's are its job servers."""
 
     def probe(self, database: int) -> list[str]:
         """Does it answer, are the tables there? Returns notices for the operator ("no wm_ tables: ..."), raises

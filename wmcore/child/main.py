@@ -168,7 +168,7 @@ class Child:
         self._note_trouble(error)
         self._slot.state(ChildState.IDLE)
         self._title("waits for the queue")
-        self._wakeup.wait(min(2.0, 0.1 * 2 ** min(self._failures_to_reach, 5)) * random.uniform(0.7, 1.3))  # noqa: S311
+        self._wait(min(2.0, 0.1 * 2 ** min(self._failures_to_reach, 5)) * random.uniform(0.7, 1.3))  # noqa: S311
 
     def _note_trouble(self, error: QueueDown) -> None:
         """For the status at each failure, for the errorlogfile at the first."""
@@ -185,7 +185,11 @@ class Child:
     def _idle(self) -> None:
         self._slot.state(ChildState.IDLE)
         self._title("idle")
-        self._wakeup.wait(SAFETY_NET * random.uniform(0.8, 1.2))  # noqa: S311
+        self._wait(SAFETY_NET * random.uniform(0.8, 1.2))  # noqa: S311
+
+    def _wait(self, seconds: float) -> None:
+        """Until something happens here or at the queue, at most so long."""
+        self._wakeup.wait(min(seconds, self._queue.patience()), self._queue.descriptors())
 
     def _insist(self, write: Callable[[], T]) -> T:
         """Write a job's end, however long the queue is down; after an order to leave only for some seconds more: then
@@ -238,9 +242,9 @@ class Child:
         claimed, verdict = job.claimed, job.verdict
         assert verdict is not None
         self._slot.note_figures(process, delay, lateness)
-        end = JobEnd(runner.name, Outcome.COMPLETED, claimed.id, process, delay, lateness)
+        end = JobEnd(runner.name, Outcome.COMPLETED, claimed.id, process, delay, lateness, claimed.delay_kind)
         if isinstance(verdict, Completed):
-            self._queue.complete(claimed, runner.limits.keep_exit_status_seconds())
+            self._queue.complete(claimed, runner.limits.keep_exit_status_seconds(), verdict.result)
             # Counted here and not with the acknowledgement: a child that is killed in between has done it all the same.
             self._slot.count_completed(claimed.class_index)
             self._ended.append((claimed, end))

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-from wmcore.backends.base import Claimed, JobQueue
+from wmcore.backends.base import Claimed, JobQueue, News
 from wmcore.errors import QueueDown, SoftTimeout
 from wmcore.loading import Limits, LoadedClass
 from wmcore.model import Failure, RetryPolicy
@@ -59,7 +60,7 @@ class Runner:
             else:
                 with _soft_limit(soft, self.name):
                     result = self._worker.work(job)
-            job.returned(result, self._worker.explicit)
+            job.returned(queue.result(result), self._worker.explicit)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: a job must not end its child
@@ -89,6 +90,13 @@ class _Undisturbed:
     def coalesce(self, job: Claimed, value: str, limit: int, *, prefix: bool) -> Sequence[Claimed]:
         with _held_back():
             return self._queue.coalesce(job, value, limit, prefix=prefix)
+
+    def tell(self, job: Claimed, news: News, *words: bytes) -> None:
+        with _held_back():
+            self._queue.tell(job, news, *words)
+
+    def result(self, value: Any) -> Any:
+        return self._queue.result(value)
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """How a child sleeps and what wakes it: one poll on everything that matters, so that nothing is lost or restarted."""
 
+import math
 import os
 import select
 import signal
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 
@@ -39,10 +41,18 @@ class Wakeup:
     def _finish(self, number: int, frame: FrameType | None) -> None:
         self.finishing = True
 
-    def wait(self, seconds: float) -> None:
-        """Until something happens, at most `seconds`."""
-        if not self.finishing:
-            self._take(self._poll.poll(max(0, int(seconds * 1000))))
+    def wait(self, seconds: float, beside: Sequence[tuple[int, int]] = ()) -> None:
+        """Until something happens, at most `seconds`. `beside`: other descriptors that end the wait, with their
+        events; what has come there is left there."""
+        if self.finishing:
+            return
+        for fd, events in beside:
+            self._poll.register(fd, events)
+        ready = self._poll.poll(max(0, math.ceil(seconds * 1000)))
+        for fd, _ in beside:
+            self._poll.unregister(fd)
+        others = {fd for fd, _ in beside}
+        self._take([each for each in ready if each[0] not in others])
 
     def look(self) -> None:
         """Take what has happened already, without waiting."""

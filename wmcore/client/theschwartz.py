@@ -1,25 +1,18 @@
 """The client of TheSchwartz."""
 
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakSet
 
 from wmcore.backends.arguments import encode
 from wmcore.backends.base import NewJob
 from wmcore.client.jobs import HeldJob, JobHandle, StoredJob
+from wmcore.client.perthread import PerThread
 from wmcore.config.records import DatabaseConfig
 
 if TYPE_CHECKING:
     from wmcore.backends.base import ClientQueue
-
-
-class _Here(threading.local):
-    """A thread's connections."""
-
-    queue: "ClientQueue | None" = None
 
 
 class TheSchwartzClient:
@@ -55,9 +48,7 @@ class TheSchwartzClient:
         self._retry_seconds = retry_seconds
         self._order = (prioritize, floor)
         self._inline = os.environ.get("DISABLE_WORKER", "") not in ("", "0") if inline is None else inline
-        self._here = _Here()
-        self._open_queues: WeakSet[Any] = WeakSet()
-        self._pid = os.getpid()
+        self._queues: PerThread[ClientQueue] = PerThread(self._connect, lambda queue: queue.close())
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], *, inline: bool | None = None) -> Self:
@@ -171,27 +162,19 @@ class TheSchwartzClient:
     # -- the connection ------------------------------------------------------------------------------------------------
 
     def _open(self) -> "ClientQueue":
-        """This thread's, of this process: another thread and a fork make their own."""
-        here = self._here
-        if self._pid != os.getpid():  # what is open belongs to the process that forked us
-            self._pid, self._open_queues, here.queue = os.getpid(), WeakSet(), None
-        if here.queue is None:
-            from wmcore.backends.theschwartz.client import TheSchwartzClientQueue
-            from wmcore.backends.theschwartz.ordering import Selection
+        return self._queues.get()
 
-            prioritize, floor = self._order
-            selection = Selection(prioritize=prioritize, floor=floor)
-            here.queue = TheSchwartzClientQueue(self._databases, self._retry_seconds, selection)
-            self._open_queues.add(here.queue)
-        return here.queue
+    def _connect(self) -> "ClientQueue":
+        from wmcore.backends.theschwartz.client import TheSchwartzClientQueue
+        from wmcore.backends.theschwartz.ordering import Selection
+
+        prioritize, floor = self._order
+        selection = Selection(prioritize=prioritize, floor=floor)
+        return TheSchwartzClientQueue(self._databases, self._retry_seconds, selection)
 
     def close(self) -> None:
         """The connections of all threads; what is used again opens another."""
-        if self._pid == os.getpid():
-            for queue in list(self._open_queues):
-                queue.close()
-        self._here = _Here()
-        self._open_queues = WeakSet()
+        self._queues.close()
 
     def __enter__(self) -> Self:
         return self

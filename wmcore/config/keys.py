@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from wmcore.config.servers import parse_server
 from wmcore.config.source import Value
+from wmcore.errors import ConfigError
 from wmcore.model import MOST_IN_BATCH
 
 T = TypeVar("T")
@@ -74,6 +76,26 @@ def choice(*words: str) -> Callable[[Value], str]:
     return read
 
 
+def job_servers(value: Value) -> tuple[str, ...]:
+    found: list[str] = []
+    for item in value.items():
+        try:
+            server = parse_server(item.text())
+        except ConfigError as error:
+            item.wrong(str(error))
+        if server in found:
+            item.wrong(f"{server} stands here twice; remove one of the two")
+        found.append(server)
+    return tuple(found) or (parse_server("127.0.0.1"),)
+
+
+def namespace(value: Value) -> str:
+    text = value.text()
+    if not text.isprintable() or " " in text:
+        value.wrong("must be printable and without blanks; it stands in front of names")
+    return text
+
+
 def environment(value: Value) -> tuple[tuple[str, str], ...]:
     return tuple((name, entry.literal()) for name, entry in value.entries().items())
 
@@ -105,8 +127,9 @@ TOP = (
 
 # -- worker_options ---------------------------------------------------------------------------------------------------
 
-JOB_SERVERS: Key[tuple[str, ...]] = Key("job_servers", texts, ("127.0.0.1",))
-PREFIX = Key("prefix", Value.text, "")
+JOB_SERVERS: Key[tuple[str, ...]] = Key("job_servers", job_servers, ("127.0.0.1:4730",))
+PREFIX = Key("prefix", namespace, "")
+PROBE = Key("probe", Value.truth, False)
 PRIORITIZE = Key("prioritize", Value.truth, False)
 FLOOR: Key[int | None] = Key("floor", lambda value: value.whole(-(2**31), 2**31) or None, None)  # 0: none, as in Perl
 BATCH_SIZE = Key("batch_size", lambda value: value.whole(1, MOST_IN_BATCH), 100)
@@ -117,7 +140,7 @@ SERIALIZER = Key("serializer", choice("json", "storable"), "json")  # as wmcore.
 
 OPTIONS = (
     "databases", "prioritize", "floor", "batch_size", "batch_ms", "retry_seconds", "strict_remove_ability",
-    "serializer", "job_servers", "prefix",
+    "serializer", "job_servers", "prefix", "probe",
 )  # fmt: skip
 
 # -- an entry of workers, an entry of pools ---------------------------------------------------------------------------

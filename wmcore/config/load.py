@@ -47,6 +47,7 @@ def load(
         databases=_databases(root, options) if queue_type == "TheSchwartz" else (),
         job_servers=keys.JOB_SERVERS.of(options),
         prefix=keys.PREFIX.of(options),
+        probe=keys.PROBE.of(options),
         prioritize=keys.PRIORITIZE.of(options),
         floor=keys.FLOOR.of(options),
         batch_size=keys.BATCH_SIZE.of(options),

@@ -49,8 +49,9 @@ class Config:
     socket: Path
     state_dir: Path
     databases: tuple[DatabaseConfig, ...] = ()
-    job_servers: tuple[str, ...] = ()
+    job_servers: tuple[str, ...] = ()  # Gearman's, as host:port
     prefix: str = ""
+    probe: bool = False
     prioritize: bool = False
     floor: int | None = None
     batch_size: int = 100  # jobs in a batch at most

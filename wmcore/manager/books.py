@@ -39,6 +39,7 @@ def make_book(view: SlotView, policy: tuple[int, int, int], cause: str, *, count
         failure=Failure(f"child {view.slot} (pid {view.pid}) died during the job: {cause}"),
         policy=RetryPolicy(retries, delay, keep),
         pid=view.pid,
+        job=view.job or "",
     )
 
 

@@ -101,14 +101,14 @@ class QueueSide:
             health.ok, health.known, health.error, health.since = True, True, None, time.time()
             self._askers[database].look_again()
             if recovered:
-                self.on_change(f"database {health.name} answers again")
+                self.on_change(f"{self.queue.word} {health.name} answers again")
             self.on_up(database)
 
     def down(self, database: int, error: QueueDown) -> None:
         health = self.health[database]
         if health.ok or not health.known:
             health.ok, health.known, health.since = False, True, time.time()
-            self.on_change(f"database {health.name} is down: {error}")
+            self.on_change(f"{self.queue.word} {health.name} is down: {error}")
             self._askers[database].look_again()  # and so find out when it is up again
         health.error = str(error)
 
@@ -165,12 +165,14 @@ class QueueSide:
         known = [health.figures[class_index] for health in self.health if health.ok and class_index in health.figures]
         if not known:
             return None
+        workers = [figure.workers for figure in known if figure.workers is not None]
         ages = [figure.oldest_ms for figure in known if figure.oldest_ms is not None]
         return QueueFigures(
             ready=sum(figure.ready for figure in known),
             delayed=sum(figure.delayed for figure in known),
             running=sum(figure.running for figure in known),
             oldest_ms=max(ages, default=None),
+            workers=sum(workers) if workers else None,
         )
 
     async def _failed_loop(self) -> None:

@@ -54,7 +54,8 @@ class Queue(Message):
     ready: int | None = None  # None: not known (the queue is down)
     delayed: int | None = None
     running: int | None = None
-    oldest: float | None = None  # age of the oldest claimable job, ms
+    oldest: float | None = None  # age of the oldest claimable job, ms; None also where the queue does not tell
+    workers: int | None = None  # connected and able, on all hosts, where the queue tells
 
 
 class JobClass(Message):

@@ -31,9 +31,9 @@ ABOUT = """\
 A plug-in for Nagios, Icinga and the like: one line, with performance data.
 
 The exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. What is always judged:
-  CRITICAL  no daemon, or no answer; all databases down; a pool with nobody
-            running; a pool that backs off, because its children die
-  WARNING   one of several databases down; fewer children than wanted; draining,
+  CRITICAL  no daemon, or no answer; all databases or job servers down; a pool
+            with nobody running; a pool that backs off, because its children die
+  WARNING   one of several of them down; fewer children than wanted; draining,
             stopping; jobs waiting in a paused class, however many and long
   UNKNOWN   the daemon is starting or has not counted its jobs yet; a class that
             it does not have; a wrong option. Anything worse goes before.

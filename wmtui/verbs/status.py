@@ -1,7 +1,7 @@
 """`status` and `children`: what is."""
 
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from wmcore.protocol.messages import Child, GetChildren, GetStatus, JobClass, Pool, Server, Status
 from wmtui.formatting import age, count, duration, memory, rate
@@ -14,8 +14,11 @@ def show_status(status: Status) -> list[str]:
     return [*_facts(status), "", *show_classes(status.classes)]
 
 
-def show_classes(classes: Iterable[JobClass]) -> list[str]:
-    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "DELAYED", "RUN", ""]
+def show_classes(classes: Sequence[JobClass]) -> list[str]:
+    """With the workers on all hosts, where the queue knows them."""
+    workers = any(each.queue.workers is not None for each in classes)
+    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "DELAYED", "RUN"]
+    heads += ["WORKERS", ""] if workers else [""]
     rows = [
         (
             each.name,
@@ -28,11 +31,12 @@ def show_classes(classes: Iterable[JobClass]) -> list[str]:
             count(each.queue.ready),
             count(each.queue.delayed),
             count(each.queue.running),
+            *([count(each.queue.workers)] if workers else []),
             "paused" if each.paused else "",
         )
         for each in classes
     ]
-    return table(heads, rows, "lrrrrrrrrrl")
+    return table(heads, rows, "lrrrrrrrrr" + ("r" if workers else "") + "l")
 
 
 def show_children(children: Sequence[Child], now: float) -> list[str]:

@@ -170,3 +170,48 @@ class Mixed(Worker):
         if job.arg.get("hold"):
             hold()
         time.sleep(0.001)
+
+
+class Tells(Worker):
+    """Says how far it is, gives parts and warns; its result is its argument."""
+
+    def work(self, job):
+        for step in range(3):
+            job.progress(step, 3)
+        job.data(b"\0part")
+        job.warning("hot")
+        return job.arg
+
+
+class Echo(Worker):
+    def work(self, job):
+        return job.raw
+
+
+class LeavesBehind(Worker):
+    """Forks a process that lives on, then kills its child; the second time it is done."""
+
+    max_retries = 1
+
+    def work(self, job):
+        left = Path(os.environ["JOBS_FOLDER"]) / "left"
+        if left.exists():
+            return
+        if os.fork() == 0:
+            os.setsid()
+            mark(f"left-{os.getpid()}")
+            left.touch()
+            time.sleep(30)
+            os._exit(0)
+        while not left.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FailsFirst(Quick):
+    """Fails at its first attempt."""
+
+    def work(self, job):
+        if job.failures == 0:
+            raise ValueError("the first time")
+        super().work(job)

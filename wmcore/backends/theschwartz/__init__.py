@@ -40,10 +40,10 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
     import os
     from functools import cache, partial
 
+    from wmcore.backends.local import local_store, prepare_local
     from wmcore.backends.theschwartz.child import TheSchwartzChild
     from wmcore.backends.theschwartz.database import Database
     from wmcore.backends.theschwartz.engine import child_engine
-    from wmcore.backends.theschwartz.manager import local_store, prepare_local
     from wmcore.backends.theschwartz.ordering import Selection
     from wmcore.backends.theschwartz.outcomes import Who
 

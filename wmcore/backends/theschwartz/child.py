@@ -6,12 +6,14 @@ finds the child dead compares the two. Every write is conditional on the row's o
 job's lease (else: late).
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from wmcore.backends.base import Claimed, NewJob, Position, Turn
+from wmcore.backends.base import Claimed, NewJob, News, Position, Turn
 from wmcore.backends.theschwartz import oneturn, outcomes, rows
 from wmcore.backends.theschwartz.batch import Batch, Side
 from wmcore.backends.theschwartz.claimrow import ClaimRow
@@ -309,7 +311,20 @@ class TheSchwartzChild:
             return False
         return batch.finished < len(batch.jobs) and not batch.lease_over
 
-    def complete(self, job: Claimed, keep_exit_status_seconds: int = 0) -> None:
+    def tell(self, job: Claimed, news: News, *words: bytes) -> None:
+        """Nobody waits."""
+
+    def result(self, value: Any) -> None:
+        """Nobody waits for it."""
+
+    def descriptors(self) -> Sequence[tuple[int, int]]:
+        """None: the manager wakes us."""
+        return ()
+
+    def patience(self) -> float:
+        return math.inf
+
+    def complete(self, job: Claimed, keep_exit_status_seconds: int = 0, result: Any = None) -> None:
         batch = self._in_hand(job)
         if keep_exit_status_seconds:
             batch.keep[job.number] = keep_exit_status_seconds

@@ -25,7 +25,7 @@ class Store:
     def _columns(self) -> str:
         return (
             f"id, funcname, jobid, failed_at, insert_time, run_after, arg, message, attempt_count, priority, uniqkey, "
-            f"{self.db.dialect.coalesce}, host, slot, retried_as"
+            f"{self.db.dialect.coalesce}, host, slot, retried_as, origin"
         )
 
     def count(self, which: Filter) -> int:
@@ -81,9 +81,10 @@ class Store:
 
     def _record(self, row: Any, attempts: tuple[AttemptRow, ...] = ()) -> FailedRow:
         (number, funcname, jobid, failed_at, insert_time, run_after, arg, message, count, priority, uniqkey, coalesce,
-         host, slot, retried_as) = row  # fmt: skip
+         host, slot, retried_as, origin) = row  # fmt: skip
         return FailedRow(
-            id=f"{self.key}-{number}", funcname=funcname, job=f"{self.db.index}-{jobid}", failed_at=float(failed_at),
+            id=f"{self.key}-{number}", funcname=funcname, job=f"{self.db.index}-{jobid}" if jobid else origin or "",
+            failed_at=float(failed_at),
             insert_time=float(insert_time), run_after=float(run_after), raw=bytes(arg or b""), error=message,
             attempt_count=int(count), priority=priority, uniqkey=uniqkey, coalesce=coalesce, host=host, slot=slot,
             retried_as=retried_as, attempts=attempts,

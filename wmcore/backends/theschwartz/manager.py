@@ -3,10 +3,10 @@
 import threading
 import time
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, SlowBatch
-from wmcore.backends.theschwartz import cleaning, failed, rows, schema
+from wmcore.backends.local import LOCAL, local_path, local_store, prepare_local
+from wmcore.backends.theschwartz import cleaning, failed, rows
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
@@ -15,12 +15,10 @@ from wmcore.backends.theschwartz.ordering import Selection
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.backends.theschwartz.selecting import counts
 from wmcore.backends.theschwartz.trimming import trim
-from wmcore.config.records import Config, DatabaseConfig
+from wmcore.config.records import Config
 from wmcore.errors import NotFound, QueueDown, Refused
 from wmcore.model import COUNT_LIMIT, QueueFigures
 
-LOCAL = "l"
-"""The key of the daemon's own failed store."""
 WINDOW = COUNT_LIMIT + 1000
 """So many of a class's oldest due rows are looked at to count the ready and the running ones."""
 
@@ -35,33 +33,10 @@ class _Connections(threading.local):
         self.marks: dict[int, int] = {}
 
 
-def local_path(state_dir: Path) -> Path:
-    return state_dir / "failed.db"
-
-
-def local_store(state_dir: Path) -> Database:
-    path = local_path(state_dir)
-    return Database(DatabaseConfig(f"sqlite:///{path}", str(path)), 0, durable=True)
-
-
-def prepare_local(db: Database) -> Database:
-    """The daemon's own store, its table made where it is missing."""
-    db.connect()
-
-    def make() -> None:
-        db.look_again()  # another child may have been quicker
-        if not db.has("wm_failed"):
-            for statement in schema.ours(db)["wm_failed"]:
-                db.run(statement)
-        db.look_again()
-
-    if not db.has("wm_failed"):
-        db.atomically(make)
-    return db
-
-
 class TheSchwartzManager:
     """Implements `backends.base.ManagerQueue`."""
+
+    word = "database"
 
     def __init__(self, config: Config, names: Sequence[str], daemon: str) -> None:
         self._names = list(names)

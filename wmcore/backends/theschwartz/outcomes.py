@@ -115,7 +115,7 @@ def record_failure(
     """A failed attempt at a job that we hold (`row`): it is tried again, or moves to the failed list. `local`: the
     daemon's own store, for a database without our tables; what goes there is committed before the row is deleted. A
     client has none: there the arguments go with the row, as in Perl."""
-    failure = _storable(failure)
+    failure = storable(failure)
     before = failures(db, row.jobid)
     _write_error(db, row, failure)
     if db.has("wm_attempt"):
@@ -125,11 +125,11 @@ def record_failure(
         return Outcome.RETRIED
     attempts = read_attempts(db, row)
     if not db.has("wm_attempt"):
-        attempts[-1:] = [_attempt(row.now, failure, who)]  # the error row has only its message
+        attempts[-1:] = [attempt(row.now, failure, who)]  # the error row has only its message
     if local is not None:
         _write_failed_locally(local, db, row, funcname, failure, attempts, who)
     elif db.has("wm_failed"):
-        _write_failed(db, row, funcname, failure, attempts, who)
+        write_failed(db, row, funcname, failure, attempts, who)
     if db.has("wm_attempt"):
         db.run(f"DELETE FROM {db.table('wm_attempt')} WHERE jobid = :jobid", {"jobid": row.jobid})
     delete_finished(db, row.jobid, row.funcid, row.grabbed_until)
@@ -138,7 +138,7 @@ def record_failure(
     return Outcome.FAILED
 
 
-def _storable(failure: Failure) -> Failure:
+def storable(failure: Failure) -> Failure:
     """Text that every database takes: no NUL, nothing that UTF-8 has no bytes for (file names bring such), no book."""
     return Failure(
         _clean(failure.message)[:MESSAGE_LIMIT], _clean(failure.traceback)[-TRACEBACK_LIMIT:], failure.exit_status
@@ -175,7 +175,7 @@ def read_attempts(db: Database, row: Row) -> list[dict[str, object]]:
 _ATTEMPT_KEYS = ("at", "message", "traceback", "exit_status", "host", "slot", "pid")
 
 
-def _attempt(at: float, failure: Failure, who: Who) -> dict[str, object]:
+def attempt(at: float, failure: Failure, who: Who) -> dict[str, object]:
     return {
         "at": at, "message": failure.message, "traceback": failure.traceback, "exit_status": failure.exit_status,
         "host": HOST, "slot": who.slot, "pid": who.pid,
@@ -202,11 +202,11 @@ def _write_attempt(db: Database, row: Row, failure: Failure, who: Who) -> None:
     db.run(
         f"INSERT INTO {db.table('wm_attempt')} (jobid, funcid, at, message, traceback, exit_status, host, slot, pid) "
         "VALUES (:jobid, :funcid, :at, :message, :traceback, :exit_status, :host, :slot, :pid)",
-        {**_attempt(row.now, failure, who), "jobid": row.jobid, "funcid": row.funcid},
+        {**attempt(row.now, failure, who), "jobid": row.jobid, "funcid": row.funcid},
     )
 
 
-def _write_failed(
+def write_failed(
     store: Database, row: Row, funcname: str, failure: Failure, attempts: list[dict[str, object]], who: Who,
     origin: str | None = None,
 ) -> None:  # fmt: skip
@@ -239,7 +239,7 @@ def _write_failed_locally(
             f"DELETE FROM {local.table('wm_failed')} WHERE origin = :origin AND jobid = :jobid AND lease = :lease",
             {"origin": origin, "jobid": row.jobid, "lease": row.grabbed_until},
         )
-        _write_failed(local, row, funcname, failure, attempts, who, origin)
+        write_failed(local, row, funcname, failure, attempts, who, origin)
 
     local.atomically(write)
 

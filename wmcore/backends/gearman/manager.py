@@ -1,0 +1,191 @@
+"""The manager's side: is each server there, what stands in it, the books of the dead, the failed list."""
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+
+from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, NewJob, SlowBatch
+from wmcore.backends.gearman import packets
+from wmcore.backends.gearman.child import key_of
+from wmcore.backends.gearman.chore import Chore
+from wmcore.backends.gearman.parked import Parked, Parking
+from wmcore.backends.gearman.submitting import submit_anywhere
+from wmcore.backends.gearman.talk import Talk
+from wmcore.backends.local import LOCAL
+from wmcore.backends.theschwartz import cleaning, failed, outcomes, rows
+from wmcore.backends.theschwartz.failed import Store
+from wmcore.backends.theschwartz.outcomes import Who
+from wmcore.config.records import Config
+from wmcore.errors import QueueDown, Refused
+from wmcore.model import QueueFigures
+
+STATUS_SECONDS = 1.0
+"""So often a server is asked whether work waits while children are idle: it wakes them itself, but for what fell due
+and for what it forgot."""
+
+
+class _Here(threading.local):
+    """A thread's connections."""
+
+    def __init__(self, config: Config) -> None:
+        self.talks = [Talk(server) for server in config.job_servers]
+        self.parking = Parking(config.state_dir)
+
+
+class GearmanManager:
+    """Implements `backends.base.ManagerQueue`."""
+
+    word = "job server"
+
+    def __init__(self, config: Config, names: Sequence[str], chores: Sequence[Chore] = ()) -> None:
+        """`chores`: what is to be done beside, as long as this is open."""
+        self._names = list(names)
+        self._prefix = config.prefix
+        self._functions = [packets.wire_name(config.prefix, name).decode() for name in names]
+        self._here = _Here(config)
+        self._asked_at = [0.0] * len(config.job_servers)
+        self.databases = list(config.job_servers)
+        self._chores = chores
+        for chore in chores:
+            chore.start()
+
+    # -- is there work? ------------------------------------------------------------------------------------------------
+
+    def probe(self, database: int) -> list[str]:
+        self._here.talks[database].close()
+        self._here.talks[database].version()
+        return []
+
+    def changed(self, database: int) -> bool:
+        self._here.talks[database].check()
+        return time.monotonic() - self._asked_at[database] > STATUS_SECONDS
+
+    def ear(self, database: int) -> int | None:
+        """The server wakes children itself."""
+        return None
+
+    def ask(self, database: int, classes: Sequence[int], limit: int) -> Due:
+        """One child of each class that has work is woken, no more: gearmand counts what is put off among what waits."""
+        if time.monotonic() - self._asked_at[database] < STATUS_SECONDS:
+            return Due()
+        self._asked_at[database] = time.monotonic()
+        status = self._here.talks[database].status()
+        found = {index: status.get(self._functions[index]) for index in classes}
+        return Due({index: 1 for index, told in found.items() if told is not None and told.total > told.running})
+
+    def figures(self, database: int) -> dict[int, QueueFigures]:
+        status = self._here.talks[database].status()
+        delayed = self._waiting_counts() if database == 0 else {}
+        found = {}
+        for index, (name, function) in enumerate(zip(self._names, self._functions, strict=True)):
+            told = status.get(function)
+            ready, running, workers = (told.total - told.running, told.running, told.workers) if told else (0, 0, 0)
+            found[index] = QueueFigures(max(0, ready), delayed.get(name, 0), running, workers=workers)
+        return found
+
+    def _waiting_counts(self) -> dict[str, int]:
+        return self._here.parking.waiting_counts() if self._here.parking.exists else {}
+
+    # -- the books of the dead -----------------------------------------------------------------------------------------
+
+    def trim(self, batch: SlowBatch) -> list[str]:
+        return []
+
+    def close_book(self, book: Book) -> Closed:
+        """gearmand has given the job to somebody else by now. That its child died of it is noted, for whoever gets
+        it next."""
+        place = book.place
+        if place.noted_class < 0 or not book.job or place.started <= place.finished:
+            return Closed()
+        if not book.counts or place.database >= len(self.databases) or place.noted_class >= len(self._names):
+            return Closed(released=[book.job])
+        handle = book.job.partition("-")[2]
+        key = key_of(self.databases[place.database], handle, place.noted_number)
+        now, policy = time.time(), book.policy
+
+        def decide(deaths: int) -> tuple[str, float]:
+            if policy.retries(place.noted_lease + deaths):
+                return "died", now + policy.retry_delay_seconds
+            return "exhausted", 0.0
+
+        attempt = outcomes.attempt(now, outcomes.storable(book.failure), Who(book.slot, book.pid))
+        try:
+            outcome = self._here.parking.died(key, self._names[place.noted_class], decide, attempt)
+        except QueueDown:
+            return Closed(remaining=(place.database,))
+        return Closed(attempts=[(place.noted_class, book.job, outcome)])
+
+    def release_strays(self, database: int, known: Collection[str]) -> list[str]:
+        """A connection that is gone has given its job back."""
+        return []
+
+    # -- jobs ----------------------------------------------------------------------------------------------------------
+
+    def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
+        """Those that the daemon keeps until they are tried again: gearmand lists none by function."""
+        if state not in (None, "delayed") or not self._here.parking.exists:
+            return []
+        behind = 0 if after is None else rows.split_id(after, "job")[1]
+        now = time.time()
+        return [_job_row(row, now) for row in self._here.parking.waiting(funcname, behind, limit)]
+
+    # -- the failed list -----------------------------------------------------------------------------------------------
+
+    def _stores(self) -> list[Store]:
+        return [Store(self._here.parking.db, LOCAL)]
+
+    def failed_count(self, which: Filter) -> int:
+        return sum(store.count(which) for store in self._stores())
+
+    def failed_list(self, which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
+        return failed.page(self._stores(), which, cursor, limit)
+
+    def failed_get(self, failed_id: str) -> FailedRow:
+        return self._stores()[0].get(_number(failed_id))
+
+    def failed_retry(self, failed_id: str) -> str:
+        store, number = self._stores()[0], _number(failed_id)
+        record = store.get(number)
+        try:
+            if record.retried_as is not None and self._is_known(record.retried_as):
+                raise Refused(
+                    f"{record.id} was retried already, as job {record.retried_as}, which is still in the queue"
+                )
+            job = submit_anywhere(self._here.talks, self._prefix, NewJob(record.funcname, record.raw))
+        except QueueDown as error:
+            raise Refused(f"{record.id}: {error}") from None
+        store.mark_retried(number, job)
+        return job
+
+    def _is_known(self, job: str) -> bool:
+        place, _, handle = job.partition("-")
+        if not place.isdecimal() or int(place) >= len(self._here.talks):
+            return False
+        return self._here.talks[int(place)].is_known(handle)
+
+    def failed_delete(self, failed_id: str) -> None:
+        self._stores()[0].delete(_number(failed_id))
+
+    def clean(self, failed_keep_days: float) -> None:
+        cleaning.forget_failed([self._here.parking.db], failed_keep_days)
+        self._here.parking.clean(time.time())
+
+    def close(self) -> None:
+        for chore in self._chores:
+            chore.leave()
+        for chore in self._chores:
+            chore.join()
+        for talk in self._here.talks:
+            talk.close()
+        self._here.parking.close()
+
+
+def _number(failed_id: str) -> int:
+    return rows.split_id(failed_id, "failed")[1]
+
+
+def _job_row(row: Parked, now: float) -> JobRow:
+    return JobRow(
+        id=f"{LOCAL}-{row.id}", funcname=row.funcname, insert_time=row.insert_time or 0.0, run_after=row.due,
+        grabbed_until=0.0, priority=None, uniqkey=row.uniqkey, raw=row.raw, now=now,
+    )  # fmt: skip

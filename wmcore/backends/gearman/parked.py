@@ -1,0 +1,200 @@
+"""Jobs that the daemon keeps in mind, because gearmand cannot: `wm_parked` in the daemon's own store.
+
+A row is one of:
+
+    waiting    failed, and tried again at `due`: it stands only here, and the manager submits it
+    submitted  it was, under the unique id `key`: what is kept here is its history
+    died       it killed its child, and gearmand gave it to another one by itself: its attempts are counted here. Before
+               `due` it may not run again, then it is taken over
+    exhausted  the same, and it may not run again at all
+
+The first two are known by their unique id, the others by server, handle and a checksum.
+"""
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from wmcore.backends.base import Claimed
+from wmcore.backends.local import local_path, local_store, prepare
+from wmcore.backends.theschwartz import outcomes, schema
+from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.outcomes import Who
+from wmcore.backends.theschwartz.rows import Row
+from wmcore.model import Failure, Outcome
+
+Attempt = dict[str, object]
+
+TABLE = [
+    "CREATE TABLE wm_parked (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, state TEXT NOT NULL, "
+    "funcname TEXT NOT NULL, arg BLOB, uniqkey TEXT, insert_time DOUBLE PRECISION, attempts TEXT NOT NULL, "
+    "due DOUBLE PRECISION NOT NULL, changed DOUBLE PRECISION NOT NULL)",
+    "CREATE INDEX wm_parked_due ON wm_parked (state, due)",
+]
+KEPT_SECONDS = 7 * 86400.0
+"""So long the history of a job is kept that somebody else may have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    id: int
+    key: str
+    state: str
+    funcname: str
+    raw: bytes
+    uniqkey: str | None
+    insert_time: float | None
+    attempts: list[Attempt]
+    due: float
+
+    @property
+    def in_gearmand(self) -> bool:
+        """It is there as its client submitted it; only its deaths are noted here."""
+        return self.state in ("died", "exhausted")
+
+
+_COLUMNS = "id, key, state, funcname, arg, uniqkey, insert_time, attempts, due"
+
+
+class Parking:
+    """One process's view of the table. Opens the store when it is first needed; QueueDown where that fails."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._signal = str(state_dir / "parked")
+
+    @cached_property
+    def db(self) -> Database:
+        db = local_store(self._state_dir)
+        return prepare(db, {"wm_failed": schema.ours(db)["wm_failed"], "wm_parked": TABLE})
+
+    @property
+    def exists(self) -> bool:
+        return local_path(self._state_dir).exists()
+
+    # -- the signal ----------------------------------------------------------------------------------------------------
+
+    def signal(self) -> None:
+        """Something is known of jobs that gearmand gives out by itself: whoever gets jobs has to look."""
+        with Path(self._signal).open("ab") as file:
+            file.write(b".")
+
+    def signalled(self) -> int:
+        """Another number than before: look. One cheap question per job; 0: there never was anything."""
+        try:
+            return os.stat(self._signal).st_size  # noqa: PTH116  a third of what Path.stat costs
+        except FileNotFoundError:
+            return 0
+
+    def marked(self) -> frozenset[str]:
+        """The keys of those jobs."""
+        found = self.db.rows("SELECT key FROM wm_parked WHERE state IN ('died', 'exhausted')")
+        return frozenset(str(row[0]) for row in found)
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def find(self, *keys: str) -> list[Parked]:
+        wanted = {f"k{number}": key for number, key in enumerate(keys)}
+        places = ", ".join(f":{name}" for name in wanted)
+        return self._read(f"SELECT {_COLUMNS} FROM wm_parked WHERE key IN ({places}) ORDER BY id", wanted)
+
+    def due(self, now: float, limit: int) -> list[Parked]:
+        return self._read(
+            f"SELECT {_COLUMNS} FROM wm_parked WHERE state = 'waiting' AND due <= :now ORDER BY due LIMIT {limit}",
+            {"now": now},
+        )
+
+    def waiting(self, funcname: str | None, behind: int, limit: int) -> list[Parked]:
+        """By id."""
+        where = "" if funcname is None else " AND funcname = :funcname"
+        return self._read(
+            f"SELECT {_COLUMNS} FROM wm_parked WHERE state = 'waiting' AND id > :behind{where} ORDER BY id "
+            f"LIMIT {limit}",
+            {"behind": behind} | ({} if funcname is None else {"funcname": funcname}),
+        )
+
+    def waiting_counts(self) -> dict[str, int]:
+        found = self.db.rows("SELECT funcname, count(*) FROM wm_parked WHERE state = 'waiting' GROUP BY funcname")
+        return {str(name): int(count) for name, count in found}
+
+    def _read(self, sql: str, values: dict[str, Any]) -> list[Parked]:
+        return [
+            Parked(number, key, state, funcname, bytes(arg or b""), uniqkey, insert_time, json.loads(attempts), due)
+            for number, key, state, funcname, arg, uniqkey, insert_time, attempts, due in self.db.rows(sql, values)
+        ]
+
+    # -- what happens to a job -----------------------------------------------------------------------------------------
+
+    def wait(self, old: Iterable[str], row: Parked, now: float) -> None:
+        """The job stands here now, in place of what was known of it before under `old`."""
+        self.db.atomically(lambda: self._replace(old, row, now))
+
+    def _replace(self, old: Iterable[str], row: Parked, now: float) -> None:
+        self.forget(old)
+        self.db.run(
+            "INSERT INTO wm_parked (key, state, funcname, arg, uniqkey, insert_time, attempts, due, changed) "
+            "VALUES (:key, :state, :funcname, :arg, :uniqkey, :insert_time, :attempts, :due, :changed)",
+            {
+                "key": row.key, "state": row.state, "funcname": row.funcname, "arg": row.raw, "uniqkey": row.uniqkey,
+                "insert_time": row.insert_time, "attempts": json.dumps(row.attempts, default=str), "due": row.due,
+                "changed": now,
+            },
+        )  # fmt: skip
+
+    def died(self, key: str, funcname: str, decide: Callable[[int], tuple[str, float]], attempt: Attempt) -> Outcome:
+        """Its child died of it: one attempt more. `decide`: from the number of such attempts to state and `due`.
+        FAILED: it will not run again; said once, though gearmand may have given it out once more by then."""
+
+        def work() -> Outcome:
+            before = self.find(key)
+            attempts = [*(before[0].attempts if before else []), attempt]
+            state, due = decide(len(attempts))
+            now = float(str(attempt["at"]))
+            self._replace([key], Parked(0, key, state, funcname, b"", None, None, attempts, due), now)
+            known = bool(before) and before[0].state == "exhausted"
+            return Outcome.FAILED if state == "exhausted" and not known else Outcome.RETRIED
+
+        outcome = self.db.atomically(work)
+        self.signal()
+        return outcome
+
+    def fail(
+        self, old: Collection[str], job: Claimed, failure: Failure, attempts: list[Attempt], who: Who, now: float
+    ) -> None:
+        """Finally: into the failed list, with everything."""
+        row = Row(
+            jobid=0, funcid=0, raw=job.raw, uniqkey=job.uniqkey, insert_time=job.insert_time, run_after=job.run_after,
+            grabbed_until=0, priority=None, coalesce=None, now=now,
+        )  # fmt: skip
+
+        def work() -> None:
+            outcomes.write_failed(self.db, row, job.funcname, failure, attempts, who, job.id)
+            self.forget(old)
+
+        self.db.atomically(work)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.db.run("DELETE FROM wm_parked WHERE key = :key", {"key": key})
+
+    def submitted(self, row: Parked, now: float) -> None:
+        """gearmand has it now, unless it has ended already."""
+        self.db.run(
+            "UPDATE wm_parked SET state = 'submitted', changed = :now WHERE id = :id AND state = 'waiting'",
+            {"id": row.id, "now": now},
+        )
+
+    def clean(self, now: float) -> None:
+        """What others may have ended long ago."""
+        self.db.run(
+            "DELETE FROM wm_parked WHERE state <> 'waiting' AND changed < :before", {"before": now - KEPT_SECONDS}
+        )
+
+    def close(self) -> None:
+        if "db" in self.__dict__:
+            self.db.close()
+            del self.__dict__["db"]

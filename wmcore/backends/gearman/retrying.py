@@ -1,0 +1,37 @@
+"""Submits failed jobs again when they are due, whether children are there or not. What it has to do stands on disk: it
+goes on after a restart, and nothing is lost while no server answers."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from wmcore.backends.base import NewJob
+from wmcore.backends.gearman.chore import Chore
+from wmcore.backends.gearman.parked import Parking
+from wmcore.backends.gearman.submitting import submit_anywhere
+from wmcore.backends.gearman.talk import Talk
+
+AT_ONCE = 200
+
+
+class Retrying(Chore):
+    pause_seconds = 0.25
+
+    def __init__(self, servers: Sequence[str], prefix: str, state_dir: Path) -> None:
+        super().__init__("failed jobs wait to be tried again")
+        self._talks = [Talk(server) for server in servers]
+        self._prefix = prefix
+        self._parking = Parking(state_dir)
+
+    def turn(self) -> None:
+        if not self._parking.exists:
+            return
+        now = time.time()
+        for row in self._parking.due(now, AT_ONCE):
+            submit_anywhere(self._talks, self._prefix, NewJob(row.funcname, row.raw, uniqkey=row.key))
+            self._parking.submitted(row, now)
+
+    def close(self) -> None:
+        for talk in self._talks:
+            talk.close()
+        self._parking.close()

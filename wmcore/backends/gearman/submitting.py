@@ -1,0 +1,67 @@
+"""A job as the packet that submits it in the background."""
+
+import math
+import random
+import time
+import uuid
+from collections.abc import Sequence
+
+from wmcore.backends.base import NewJob
+from wmcore.backends.gearman import packets, unique
+from wmcore.backends.gearman.packets import MOST_UNIQUE
+from wmcore.backends.gearman.talk import Talk
+from wmcore.errors import QueueDown, Refused
+
+SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW_BG = 32, 34
+_MULTICAST = 1 << 40
+NODE = random.getrandbits(48) | _MULTICAST
+
+
+def new_unique(run_after: float | None = None) -> str:
+    """An id that says when the job was inserted and, where it is put off, until when. Never empty: gearmand's queues in
+    databases keep one job of each id and function."""
+    if run_after is None:
+        return str(uuid.uuid1(node=NODE))
+    return unique.ours(0, time.time(), run_after, random.getrandbits(48))
+
+
+def due_second(run_after: float | None) -> int | None:
+    """Of a job for later: never before its time. None: it is due."""
+    return None if run_after is None or run_after <= time.time() else math.ceil(run_after)
+
+
+def unique_of(job: NewJob) -> bytes:
+    """Its own, or a new one. Raises Refused."""
+    if job.uniqkey is not None:
+        return checked(job.uniqkey)
+    return new_unique(None if due_second(job.run_after) is None else job.run_after).encode()
+
+
+def submission(prefix: str, job: NewJob) -> bytes:
+    """Raises Refused for what gearmand does not take. Its priorities are three, and what is put off has none."""
+    own, function, due = unique_of(job), packets.wire_name(prefix, job.funcname), due_second(job.run_after)
+    if due is not None:
+        return packets.pack(packets.SUBMIT_JOB_EPOCH, function, own, str(due).encode(), job.raw)
+    priority = job.priority or 0
+    kind = SUBMIT_JOB_HIGH_BG if priority > 0 else SUBMIT_JOB_LOW_BG if priority < 0 else packets.SUBMIT_JOB_BG
+    return packets.pack(kind, function, own, job.raw)
+
+
+def checked(uniqkey: str) -> bytes:
+    """Raises Refused."""
+    raw = uniqkey.encode()
+    if not raw or len(raw) > MOST_UNIQUE or b"\0" in raw:
+        raise Refused(f"uniqkey {uniqkey!r}: Gearman takes 1 to {MOST_UNIQUE} bytes, this one has {len(raw)}")
+    return raw
+
+
+def submit_anywhere(talks: Sequence[Talk], prefix: str, job: NewJob) -> str:
+    """To the first server that takes it; the new job's id. Raises QueueDown where none does, Refused."""
+    packet = submission(prefix, job)
+    trouble: QueueDown | None = None
+    for index, talk in enumerate(talks):
+        try:
+            return f"{index}-{talk.submit(packet)}"
+        except QueueDown as error:
+            trouble = error
+    raise trouble or QueueDown("there is no job server")
