@@ -22,6 +22,7 @@ from wmcore.model import Outcome
 from wmcore.scoreboard import Scoreboard
 
 TICK = 0.5
+EVENTS_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,10 @@ class Manager:
             self.note(sentence, "debug")
 
     def _take_events(self) -> None:
+        """Then not for a moment: a busy child writes thousands a second, and nobody needs each at once."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._event_fd)
+        loop.call_later(EVENTS_SECONDS, loop.add_reader, self._event_fd, self._take_events)
         second = int(time.monotonic())
         for event in self._events.read():
             self.figures.take(event, second)
