@@ -50,7 +50,10 @@ class Formatter:
                 now, event=f"job {word}", type=self._queue_type, **{"class": end.name}, process=int(end.process_ms),
                 **_waited(end), job=end.job,
             )  # fmt: skip
-        waited = "".join(f"{key}:{value} " for key, value in _waited(end).items())
+        waited = ""
+        if end.delay_kind != UNKNOWN:
+            kind = "" if end.delay_kind == MEASURED else f"delay_kind:{end.delay_kind} "
+            waited = f"delay:{int(end.delay_ms)} lateness:{int(end.lateness_ms)} {kind}"
         return (
             f"{stamp(now)} {self._queue_type} job {word} {end.name} process:{int(end.process_ms)} {waited}"
             f"job:{end.job}\n"
@@ -78,6 +81,7 @@ class Formatter:
 
 
 def _waited(end: JobEnd) -> dict[str, object]:
+    """For JSON."""
     if end.delay_kind == UNKNOWN:
         return {}
     kind = {} if end.delay_kind == MEASURED else {"delay_kind": end.delay_kind}

@@ -127,7 +127,7 @@ def test_a_job_that_kills_children_is_stopped(make_gearman: MakeGearman, gearman
     insert(daemon, "jobs.Dies", {"n": 1})
     until(lambda: daemon.status().failed.count == 1)
     until(lambda: gearmand.jobs("jobs.Dies")[0] == 0)
-    assert 2 <= len(daemon.marks()) <= 4, "two attempts, and at most one more run for each death"
+    assert 2 <= len(daemon.marks()) <= 4, "two attempts; on a slow machine at most one more run for each death"
     (row,) = daemon.status().failed.recent
     assert "killed by signal 9 (SIGKILL)" in row.error
     assert daemon.counts("jobs.Dies").failed == 1

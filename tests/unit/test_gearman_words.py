@@ -2,7 +2,6 @@
 
 import math
 import time
-import uuid
 from typing import Any
 
 import pytest

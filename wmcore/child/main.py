@@ -130,7 +130,8 @@ class Child:
         return self._wakeup.finishing or self._slot.jobs_done >= self._slot.works_per_child
 
     def _look_for_orders(self) -> None:
-        self._wakeup.look()
+        if self._wakeup.long_ago(LOOK_SECONDS):  # a signal is known without looking, an order stands in the slot
+            self._wakeup.look()
         if self._slot.told_to_finish(self._pid):
             self._wakeup.finishing = True
 

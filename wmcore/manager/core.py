@@ -23,6 +23,7 @@ from wmcore.model import Outcome
 from wmcore.scoreboard import Scoreboard
 
 TICK = 0.5
+EVENTS_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,10 @@ class Manager:
             self.note(sentence, "debug")
 
     def _take_events(self) -> None:
+        """Then not for a moment: a busy child writes thousands a second, and nobody needs each at once."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._event_fd)
+        loop.call_later(EVENTS_SECONDS, loop.add_reader, self._event_fd, self._take_events)
         arrived = self._events.read()
         self.figures.take(arrived, int(time.monotonic()))
         outcomes = {event[1] for event in arrived}

@@ -24,6 +24,7 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
     from wmcore.backends.gearman.child import GearmanChild
     from wmcore.backends.gearman.clock import Estimates
     from wmcore.backends.gearman.parked import Parking
+    from wmcore.backends.gearman.running import Running
     from wmcore.backends.gearman.source import Source
     from wmcore.backends.theschwartz.outcomes import Who
 
@@ -36,6 +37,7 @@ def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str
         who=Who(slot, os.getpid()),
         position=position,
         parking=Parking(config.state_dir),
+        running=Running(config.state_dir),
         estimate=Estimates(config.state_dir, config.job_servers) if config.probe else lambda server, handle: None,
     )
     os.register_at_fork(after_in_child=queue.abandon)

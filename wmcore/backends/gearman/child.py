@@ -18,6 +18,7 @@ from wmcore.backends.base import Claimed, NewJob, News, Position, Turn
 from wmcore.backends.gearman import packets, unique
 from wmcore.backends.gearman.parked import Attempt, Parked, Parking
 from wmcore.backends.gearman.results import encoded
+from wmcore.backends.gearman.running import Running, stamp_of
 from wmcore.backends.gearman.source import Source
 from wmcore.backends.gearman.submitting import submission
 from wmcore.backends.gearman.unique import Past
@@ -77,7 +78,7 @@ class GearmanChild:
 
     def __init__(
         self, sources: Sequence[Source], names: Sequence[str], prefix: str, who: Who, position: Position,
-        parking: Parking, estimate: Callable[[int, str], float | None],
+        parking: Parking, running: Running, estimate: Callable[[int, str], float | None],
     ) -> None:  # fmt: skip
         """`estimate`: from server and handle to the moment of the insert, where anybody can say."""
         self._names = names
@@ -87,6 +88,7 @@ class GearmanChild:
         self._who = who
         self._position = position
         self._parking = parking
+        self._running = running
         self._estimate = estimate
         self._order = deque(sources)
         self._order.rotate(-(who.slot or 0))
@@ -201,6 +203,7 @@ class GearmanChild:
         name, text = handle.decode(errors="replace"), unique_id.decode(errors="replace")
         past = unique.read(text, received)
         mark = mark_of(unique_id, raw)
+        self._running.await_books(stamp_of(handle, mark))
         try:
             known = self._known(source, name, mark, text)
         except QueueDown:
@@ -257,6 +260,7 @@ class GearmanChild:
         held = self._in_hand(job)
         self._position.note(held.source.index, held.mark, held.past.failures, job.class_index)
         self._position.started(1)
+        self._running.started(stamp_of(held.handle, held.mark))
         return True
 
     def failures(self, job: Claimed) -> int:
@@ -279,7 +283,7 @@ class GearmanChild:
     def complete(self, job: Claimed, keep_exit_status_seconds: int = 0, result: Any = None) -> None:
         held = self._in_hand(job)
         held.end = packets.pack(packets.WORK_COMPLETE, held.handle, result or b"")
-        self._position.finished(1)
+        self._finished(held)
 
     def fail(self, job: Claimed, failure: Failure, policy: RetryPolicy) -> Outcome:
         held = self._in_hand(job)
@@ -294,7 +298,7 @@ class GearmanChild:
         else:
             self._parking.fail(held.keys, job, failure, attempts, self._who, now)
             outcome = Outcome.FAILED
-        self._position.finished(1)
+        self._finished(held)
         self._send_failure(held, failure.message)
         return outcome
 
@@ -304,7 +308,7 @@ class GearmanChild:
         held, now = self._in_hand(job), time.time()
         if self._lost(held):
             return Outcome.LATE
-        self._position.finished(1)
+        self._finished(held)
         if run_after is None or run_after <= now:
             held.source.connection.give_back()
             self._held = None
@@ -324,13 +328,18 @@ class GearmanChild:
             held.source.submit(packet)
         if held.known:
             self._parking.forget(held.keys)
-        self._position.finished(1)
+        self._finished(held)
         held.source.connection.send(packets.pack(packets.WORK_COMPLETE, held.handle, b""))
         self._held = None
         return Outcome.REPLACED
 
     def late_before(self) -> frozenset[str]:
         return frozenset()
+
+    def _finished(self, held: Held) -> None:
+        """Whatever happens now, its run is over."""
+        self._position.finished(1)
+        self._running.ended(stamp_of(held.handle, held.mark))
 
     def _in_hand(self, job: Claimed) -> Held:
         assert self._held is not None
@@ -341,6 +350,7 @@ class GearmanChild:
         """Has the server given it to somebody else, or forgotten it?"""
         self._tend(time.monotonic())
         if not held.ours:
+            self._finished(held)
             self._held = None
         return not held.ours
 

@@ -4,11 +4,12 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 
-from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, NewJob, SlowBatch
+from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, NewJob, Place, SlowBatch
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.child import key_of
 from wmcore.backends.gearman.chore import Chore
 from wmcore.backends.gearman.parked import Parked, Parking
+from wmcore.backends.gearman.running import Running, stamp_of
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.local import LOCAL
@@ -43,6 +44,7 @@ class GearmanManager:
         self._prefix = config.prefix
         self._functions = [packets.wire_name(config.prefix, name).decode() for name in names]
         self._here = _Here(config)
+        self._running = Running(config.state_dir)
         self._asked_at = [0.0] * len(config.job_servers)
         self.databases = list(config.job_servers)
         self._chores = chores
@@ -97,6 +99,12 @@ class GearmanManager:
         place = book.place
         if place.noted_class < 0 or not book.job or place.started <= place.finished:
             return Closed()
+        closed = self._close(book, place)
+        if not closed.remaining:  # whoever has it by now waits for this
+            self._running.ended(stamp_of(book.job.partition("-")[2].encode(), place.noted_number))
+        return closed
+
+    def _close(self, book: Book, place: Place) -> Closed:
         if not book.counts or place.database >= len(self.databases) or place.noted_class >= len(self._names):
             return Closed(released=[book.job])
         handle = book.job.partition("-")[2]
