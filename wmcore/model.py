@@ -32,6 +32,30 @@ class ChildState(IntEnum):
         return self.name.lower()
 
 
+class BulkState(StrEnum):
+    """Of a run through thousands of failed jobs."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"  # behind the transaction in hand
+    DONE = "done"
+    STOPPED = "stopped"  # by somebody, or by the daemon's own end
+    FAILED = "failed"  # the queue did not answer any more
+
+    @property
+    def ended(self) -> bool:
+        return self not in (BulkState.RUNNING, BulkState.STOPPING)
+
+
+class LogLevel(StrEnum):
+    """Of a line of the log; later ones are graver."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    NOTICE = "notice"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Outcome(IntEnum):
     """How one attempt at a job ended."""
 

@@ -193,7 +193,7 @@ class Connection:
         interval = min(60.0, max(0.1, request.interval))
         if self._feed is not None:
             self._feed.cancel()
-        self._feed = asyncio.create_task(self._send_frames(interval, request.delta))
+        self._feed = asyncio.create_task(self._send_frames(interval, request.delta is True))
         return messages.Subscription(interval=interval)
 
     async def _send_frames(self, interval: float, delta: bool) -> None:
