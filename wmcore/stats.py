@@ -6,15 +6,18 @@ by adding, and a second of a busy class takes some hundred bytes.
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from wmcore.model import Percentiles
+from wmcore.model import COUNT_LIMIT, FlowRates, Percentiles, QueueFigures
 
 GROWTH = 1.05
 _LOG_GROWTH = math.log(GROWTH)
 _LEAST_MS = 0.01
 WINDOW = 60
 RATE_SECONDS = 10
+FLOW_STEP, FLOW_LEAST = 0.9, 5.0
+"""Seconds between two samples at least, and so long a time says something."""
 
 
 def bucket(value_ms: float) -> int:
@@ -127,6 +130,79 @@ class Rate:
         return sum(list(self._per_second)[-RATE_SECONDS:]) / RATE_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float  # seconds of a steady clock
+    ended: int  # attempts so far
+    figures: QueueFigures | None
+
+    @property
+    def waiting(self) -> int | None:
+        """Due and not ended; None where that is not known, or not counted to the end."""
+        figures = self.figures
+        if figures is None or COUNT_LIMIT in (figures.ready, figures.running):
+            return None
+        return figures.ready + figures.running
+
+    @property
+    def oldest_ms(self) -> float | None:
+        return None if self.figures is None else self.figures.oldest_ms
+
+
+class Flow:
+    """How fast a class's jobs come and go, and when nothing will be left of them, from the queue's successive figures
+    and the number of attempts that have ended."""
+
+    def __init__(self) -> None:
+        self._samples: deque[_Sample] = deque()
+
+    def sample(self, at: float, ended: int, figures: QueueFigures | None) -> None:
+        if self._samples and at - self._samples[-1].at < FLOW_STEP:
+            return
+        self._samples.append(_Sample(at, ended, figures))
+        while self._samples[0].at < at - WINDOW:
+            self._samples.popleft()
+
+    @property
+    def rates(self) -> FlowRates:
+        if not self._samples:
+            return FlowRates()
+        first, last = self._samples[0], self._samples[-1]
+        span = last.at - first.at
+        if span < FLOW_LEAST:
+            return FlowRates()
+        out_rate = (last.ended - first.ended) / span
+        growth = self._growth(lambda sample: sample.waiting)
+        in_rate = None if growth is None else max(0.0, out_rate + growth)
+        return FlowRates(in_rate, out_rate, self._clears_in_ms(last.figures, growth))
+
+    def _growth(self, of: Callable[[_Sample], float | None]) -> float | None:
+        """Per second, over the time since when it has been known without a break."""
+        known: list[tuple[float, float]] = []
+        for sample in reversed(self._samples):
+            value = of(sample)
+            if value is None:
+                break
+            known.append((sample.at, value))
+        if not known or known[0][0] - known[-1][0] < FLOW_LEAST:
+            return None
+        (until, now), (since, then) = known[0], known[-1]
+        return (now - then) / (until - since)
+
+    def _clears_in_ms(self, figures: QueueFigures | None, growth: float | None) -> float | None:
+        if figures is None:
+            return None
+        if figures.ready == 0:
+            return 0.0
+        if growth is not None:
+            return figures.ready / -growth * 1000 if growth < 0 else None
+        # More than are counted: how fast does the oldest one's age shrink? It is nought when all are done.
+        ageing = self._growth(lambda sample: sample.oldest_ms)
+        if ageing is None or ageing >= 0 or figures.oldest_ms is None:
+            return None
+        return figures.oldest_ms / -ageing * 1000
+
+
 class ClassStats:
     """What is known of one class beside its exact counts."""
 
@@ -135,6 +211,7 @@ class ClassStats:
         self.delay = Ring()
         self.lateness = Ring()
         self.process = Ring()
+        self.flow = Flow()
 
     def add(self, delay_ms: float, lateness_ms: float, process_ms: float, second: int) -> None:
         self.delay.add(delay_ms, second)

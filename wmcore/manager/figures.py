@@ -1,7 +1,9 @@
 """Counts and distributions per class: the children's exact counters, the event pipe, and what closing books added."""
 
+from collections.abc import Callable
+
 from wmcore import events, process, scoreboard
-from wmcore.model import Outcome
+from wmcore.model import Outcome, QueueFigures
 from wmcore.scoreboard import COUNTED, Scoreboard
 from wmcore.stats import ClassStats
 
@@ -30,6 +32,13 @@ class Figures:
         for index, stats in enumerate(self.classes):
             counts = self.counts(index, slots)
             stats.rate.sample(counts["completed"] + counts["failed"] + counts["retried"], second)
+
+    def flow(self, queue: Callable[[int], QueueFigures | None], slots: int, now: float) -> None:
+        """The queue has been looked at; `queue`: a class's figures, `now`: seconds of a steady clock."""
+        for index, stats in enumerate(self.classes):
+            counts = self.counts(index, slots)
+            ended = sum(counts[word] for word in ("completed", "failed", "retried", "declined"))
+            stats.flow.sample(now, ended, queue(index))
 
     def dropped(self, slots: int) -> int:
         return self._board.total(scoreboard.W_DROPPED, slots)
