@@ -27,6 +27,7 @@ Seen = tuple["Child", "SlotView | None"]
 
 def build(manager: "Manager", viewers: int) -> messages.Status:
     state, config, seen = manager.state, manager.config, _look(manager)
+    manager.figures.look(manager.slots_used)
     return messages.Status(
         version=wmcore.__version__,
         protocol=messages.PROTOCOL,
@@ -133,7 +134,7 @@ def _child(manager: "Manager", child: "Child", view: "SlotView | None") -> messa
 def _class(manager: "Manager", index: int) -> messages.JobClass:
     second = int(time.monotonic())
     stats = manager.figures.classes[index]
-    counts = manager.figures.counts(index, manager.slots_used)
+    counts = manager.figures.counts(index)
     return messages.JobClass(
         name=manager.state.names[index],
         rate=stats.rate.rate,

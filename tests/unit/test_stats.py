@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wmcore.model import COUNT_LIMIT, FlowRates, QueueFigures
-from wmcore.stats import ClassStats, Flow, Histogram, Rate, Ring, percentiles
+from wmcore.stats import ClassStats, Flow, Histogram, Rate, Ring
 
 values = st.lists(st.floats(0.02, 1e8), min_size=1, max_size=300)
 
@@ -21,15 +21,14 @@ def test_percentiles_are_within_three_percent(sample: list[float]) -> None:
         assert found == pytest.approx(ordered[rank - 1], rel=0.03)
 
 
-@given(values, values)
-def test_merging_is_adding(left: list[float], right: list[float]) -> None:
-    parts = [Histogram(), Histogram()]
-    whole = Histogram()
-    for part, sample in zip(parts, (left, right), strict=True):
-        for value in sample:
-            part.add(value)
+@given(st.lists(st.tuples(st.integers(0, 150), st.floats(0.02, 1e8)), max_size=200))
+def test_a_ring_is_the_histogram_of_its_last_minute(sample: list[tuple[int, float]]) -> None:
+    ring, whole = Ring(), Histogram()
+    for second, value in sorted(sample):
+        ring.add(value, second)
+        if second > 90:
             whole.add(value)
-    assert percentiles(parts) == percentiles([whole])
+    assert ring.percentiles(150) == whole.percentiles
 
 
 def test_nothing_measured_is_none_not_zero() -> None:

@@ -202,7 +202,7 @@ class Manager:
         self.bulk = BulkRuns(self.queue, self.note)
         self.queue.on_up = self.bookkeeper.database_up
         self.queue.on_change = self.note
-        self.queue.on_figures = lambda: self.figures.flow(self.queue.figures, self.slots_used, time.monotonic())
+        self.queue.on_figures = lambda: self.figures.flow(self.queue.figures, time.monotonic())
         self._tasks += self.queue.tasks(self.config.failed_keep_days)
         self._tasks.append(asyncio.create_task(Trimmer(self).run()))
 
