@@ -51,7 +51,7 @@ from wmcore.protocol.messages import (
     TailLog,
     Unpause,
 )  # fmt: skip
-from wmtui.cli import main
+from wmtui.cli import MODULES, main, modules_for, verbs_of
 
 Run = Callable[..., int]
 SUMMARIES = golden().failed.recent
@@ -394,11 +394,24 @@ def test_a_reader_that_has_seen_enough_is_no_error(peer: Peer) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_verbs_load_neither_textual_nor_rich() -> None:
+def test_the_table_of_modules_names_every_verb() -> None:
+    for module, names in MODULES.items():
+        assert [verb.name for verb in verbs_of([module])] == names
+    modules = {path.stem for path in Path(sys.modules["wmtui.verbs.base"].__file__ or "").parent.glob("*.py")}
+    assert modules - {"__init__", "base", "bulk"} == set(MODULES)
+
+
+def test_only_what_may_be_meant_is_loaded() -> None:
+    assert modules_for(["-t", "x", "children", "--json"]) == ["status"]
+    assert modules_for(["-t", "drain", "status"]) == ["status", "steer"], "a target may be called like a verb"
+    assert modules_for(["status", "--help"]) == modules_for([]) == modules_for(["stats"]) == list(MODULES)
+
+
+def test_verbs_load_neither_textual_nor_an_event_loop() -> None:
     code = (
         "import sys, wmtui.cli; assert not [n for n in sys.modules if n.startswith(('wmcore', 'msgspec', 'asyncio'))];"
-        "wmtui.cli.all_verbs();"
-        "print([n for n in sys.modules if n.split('.')[0] in ('textual', 'rich', 'sqlalchemy', 'yaml')])"
+        "wmtui.cli.verbs_of(wmtui.cli.MODULES);"
+        "print([n for n in sys.modules if n.split('.')[0] in ('textual', 'rich', 'sqlalchemy', 'yaml', 'asyncio')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           cwd=Path(__file__).parents[2], timeout=30)  # fmt: skip

@@ -61,8 +61,11 @@ def _run(args: Namespace) -> int:
     present(args, page, lambda reply: show_jobs(reply.jobs))
     more = page.before if args.last else page.cursor
     if more is not None and not args.json:
-        looked = f"the search has looked at {page.scanned or 0:,} jobs only" if page.partial else f"there are more than these {len(page.jobs)}"
-        err(f"{looked}; go on with --page '{more}'" + ("" if page.partial else ", or --limit N"))
+        limit = "" if page.partial else ", or --limit N"
+        seen = f"there are more than these {len(page.jobs)}"
+        if page.partial:
+            seen = f"the search has looked at {page.scanned or 0:,} jobs only"
+        err(f"{seen}; go on with --page '{more}'{limit}")
     return 0
 
 
