@@ -32,6 +32,30 @@ class ChildState(IntEnum):
         return self.name.lower()
 
 
+class BulkState(StrEnum):
+    """Of a run through thousands of failed jobs."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"  # behind the transaction in hand
+    DONE = "done"
+    STOPPED = "stopped"  # by somebody, or by the daemon's own end
+    FAILED = "failed"  # the queue did not answer any more
+
+    @property
+    def ended(self) -> bool:
+        return self not in (BulkState.RUNNING, BulkState.STOPPING)
+
+
+class LogLevel(StrEnum):
+    """Of a line of the log; later ones are graver."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    NOTICE = "notice"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Outcome(IntEnum):
     """How one attempt at a job ended."""
 
@@ -89,6 +113,16 @@ class QueueFigures:
     running: int = 0
     oldest_ms: float | None = None
     workers: int | None = None  # connected and able, on all hosts, where the queue knows
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRates:
+    """How a class's jobs come and go, per second; None where it is not known. `clears_in_ms`: until nothing is ready,
+    if it goes on so; with known rates, None: never."""
+
+    in_rate: float | None = None
+    out_rate: float | None = None
+    clears_in_ms: float | None = None
 
 
 MOST_IN_BATCH = 4000

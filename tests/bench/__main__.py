@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import floor, gearman, inserts, memory, million, mixed, pickup, recycle, throughput
+from tests.bench import failed, floor, gearman, inserts, memory, million, mixed, pickup, recycle, throughput, viewers
 from tests.bench.common import bench_of_arguments, run_parts
 
 PARTS = {
@@ -14,6 +14,8 @@ PARTS = {
     "million": million.run,
     "inserts": inserts.run,
     "gearman": gearman.run,
+    "failed": failed.run,
+    "viewers": viewers.run,
 }
 
 

@@ -20,8 +20,17 @@ def local_store(state_dir: Path) -> Database:
 
 
 def prepare_local(db: Database) -> Database:
-    """With its table of failed jobs made where it is missing."""
-    return prepare(db, {"wm_failed": schema.ours(db)["wm_failed"]})
+    """With its table of failed jobs made where it is missing, or is an earlier version's."""
+    prepare(db, {"wm_failed": schema.ours(db)["wm_failed"]})
+
+    def add() -> None:
+        for statement in list(schema.failed_additions(db)):
+            db.run(statement)
+        db.look_again()
+
+    if not db.fingerprints:
+        db.atomically(add)
+    return db
 
 
 def prepare(db: Database, tables: dict[str, list[str]]) -> Database:

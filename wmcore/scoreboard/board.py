@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,24 +64,63 @@ from wmcore.scoreboard.layout import (
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
-    """A slot at one moment."""
+    """A slot at one moment. What only the books need is made when it is asked for: a status looks at a thousand."""
 
     slot: int
     pid: int
-    start: int
     state: ChildState
     class_index: int | None
     job: str | None
-    since_ns: int
-    born_ns: int
-    done: int
-    failed: int
-    deadline_ns: int
-    timeout_ms: int
-    trouble: bool
-    counted: bool  # is the job that was finished last among the counts?
-    owner: str
-    place: Place
+    word: list[int]  # all that the child wrote
+    raw_owner: bytes
+
+    @property
+    def start(self) -> int:
+        return self.word[W_START]
+
+    @property
+    def since_ns(self) -> int:
+        return self.word[W_SINCE]
+
+    @property
+    def born_ns(self) -> int:
+        return self.word[W_BORN]
+
+    @property
+    def done(self) -> int:
+        return self.word[W_DONE]
+
+    @property
+    def failed(self) -> int:
+        return self.word[W_FAILED]
+
+    @property
+    def deadline_ns(self) -> int:
+        return self.word[W_DEADLINE]
+
+    @property
+    def timeout_ms(self) -> int:
+        return self.word[W_TIMEOUT_MS]
+
+    @property
+    def trouble(self) -> bool:
+        return self.word[W_TROUBLE] != 0
+
+    @property
+    def counted(self) -> bool:
+        """Is the job that was finished last among the counts?"""
+        return self.word[W_COUNTED] >= self.word[W_POSITION] & 0xFFF
+
+    @property
+    def owner(self) -> str:
+        return self.raw_owner.rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def place(self) -> Place:
+        return _place(self.word)
+
+
+_STATES = tuple(ChildState)
 
 
 def _words(count: int, stride: int, classes: int) -> int:
@@ -183,27 +223,17 @@ class Scoreboard:
     def view(self, slot: int) -> SlotView:
         base = self.base(slot)
         word = self.words[base : base + CHILD_WORDS].tolist()
-        state = ChildState(word[W_STATE]) if word[W_STATE] <= ChildState.FINISHING else ChildState.DEAD
+        state = _STATES[word[W_STATE]] if word[W_STATE] < len(_STATES) else ChildState.DEAD
         start = (base + W_JOB) * 8
         job = bytes(self.raw[start : start + min(word[W_JOB_LENGTH], JOB_BYTES)]).decode(errors="replace")
-        owner = bytes(self.raw[(base + W_OWNER) * 8 : (base + W_OWNER) * 8 + OWNER_BYTES])
         return SlotView(
             slot=slot,
             pid=word[W_PID],
-            start=word[W_START],
             state=state,
             class_index=word[W_CLASS] - 1 if word[W_CLASS] else None,
             job=job or None,
-            since_ns=word[W_SINCE],
-            born_ns=word[W_BORN],
-            done=word[W_DONE],
-            failed=word[W_FAILED],
-            deadline_ns=word[W_DEADLINE],
-            timeout_ms=word[W_TIMEOUT_MS],
-            trouble=word[W_TROUBLE] != 0,
-            counted=word[W_COUNTED] >= word[W_POSITION] & 0xFFF,
-            owner=owner.rstrip(b"\0").decode(errors="replace"),
-            place=_place(word),
+            word=word,
+            raw_owner=bytes(self.raw[(base + W_OWNER) * 8 : (base + W_OWNER) * 8 + OWNER_BYTES]),
         )
 
     def is_idle(self, slot: int, pid: int) -> bool:
@@ -223,15 +253,16 @@ class Scoreboard:
         open_end = progress.started < progress.held or 0 < progress.finished < progress.started
         return self.words[self.base(slot) + W_CLAIMED] if progress.held > 1 and open_end else None
 
-    def counts(self, class_index: int, slots: int) -> list[int]:
-        """A class's counters in the order of COUNTED, since the daemon's start: the sum over the first `slots`."""
-        totals = [0] * COUNTS
-        offset = CHILD_WORDS + MANAGER_WORDS + class_index * CLASS_WORDS
+    def counts(self, slots: int) -> list[int]:
+        """All counters since the daemon's start, COUNTS for each class in the order of COUNTED: the sums over the first
+        `slots`. A slot's words are added as the digits of one large number, so that a thousand slots with a hundred
+        classes take some milliseconds."""
+        length, total = CLASS_WORDS * self.classes * 8, 0
         for slot in range(slots):
-            at = self.base(slot) + offset
-            for index in range(COUNTS):
-                totals[index] += self.words[at + index]
-        return totals
+            start = (self.base(slot) + CHILD_WORDS + MANAGER_WORDS) * 8
+            total += int.from_bytes(self.raw[start : start + length], sys.byteorder)
+        words = memoryview(total.to_bytes(length, sys.byteorder)).cast("Q").tolist()
+        return [word for place, word in enumerate(words) if place % CLASS_WORDS < COUNTS]
 
     def total(self, word: int, slots: int) -> int:
         """The sum of one child word (`W_DROPPED`) over the first `slots`."""

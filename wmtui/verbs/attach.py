@@ -4,7 +4,7 @@ import os
 from argparse import ArgumentParser, Namespace
 
 from wmcore.errors import UsageError
-from wmcore.protocol.client import Client
+from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import Hello
 from wmtui import target
 from wmtui.verbs.base import Verb

@@ -3,10 +3,12 @@
 from argparse import Namespace
 from collections.abc import Sequence
 
-from wmcore.protocol.messages import Child, GetChildren, GetStatus, JobClass, Pool, Server, Status
+from wmcore.protocol.messages import Child, GetChildren, GetStatus, Holder, JobClass, Pool, Server, Status
 from wmtui.formatting import age, count, duration, memory, rate
 from wmtui.printing import clean, plural, reason, table
 from wmtui.verbs.base import Verb, ask, connect, present
+
+MOST_HOLDERS = 5
 
 
 def show_status(status: Status) -> list[str]:
@@ -17,7 +19,7 @@ def show_status(status: Status) -> list[str]:
 def show_classes(classes: Sequence[JobClass]) -> list[str]:
     """With the workers on all hosts, where the queue knows them."""
     workers = any(each.queue.workers is not None for each in classes)
-    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "DELAYED", "RUN"]
+    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "CLEARS", "DELAYED", "RUN"]
     heads += ["WORKERS", ""] if workers else [""]
     rows = [
         (
@@ -29,6 +31,7 @@ def show_classes(classes: Sequence[JobClass]) -> list[str]:
             duration(each.lateness.p50),
             duration(each.lateness.p95),
             count(each.queue.ready),
+            duration(each.queue.clears_in) if each.queue.ready else "-",
             count(each.queue.delayed),
             count(each.queue.running),
             *([count(each.queue.workers)] if workers else []),
@@ -36,7 +39,7 @@ def show_classes(classes: Sequence[JobClass]) -> list[str]:
         )
         for each in classes
     ]
-    return table(heads, rows, "lrrrrrrrrr" + ("r" if workers else "") + "l")
+    return table(heads, rows, "lrrrrrrrrrr" + ("r" if workers else "") + "l")
 
 
 def show_children(children: Sequence[Child], now: float) -> list[str]:
@@ -68,6 +71,7 @@ def _facts(status: Status) -> list[str]:
         f"daemon  {who}: {clean(status.state)}, up {up}, pid {status.pid}, version {clean(status.version)}",
         *([f"conf    {clean(status.conf)}"] if status.conf else []),
         *(f"pool    {_pool(pool)}" for pool in status.pools),
+        *(f"waits   {_holder(holder)}" for pool in status.pools for holder in pool.held_by[:MOST_HOLDERS]),
         *(f"queue   {_server(server, status.now)}" for server in status.backend.servers),
         *([f"queue   {clean(status.backend.name)}: DOWN"] if not (status.backend.ok or status.backend.servers) else []),
         f"failed  {_failed(status)}",
@@ -78,6 +82,14 @@ def _facts(status: Status) -> list[str]:
 def _pool(pool: Pool) -> str:
     figures = f"wanted {pool.wanted}, running {pool.running}, busy {pool.busy}"
     return f"{clean(pool.name)}: {clean(pool.state)}, {figures}" + (f": {clean(pool.error)}" if pool.error else "")
+
+
+def _holder(holder: Holder) -> str:
+    """A child that a drain or a stop waits for."""
+    who = f"slot {holder.slot}, pid {holder.pid}"
+    if holder.job is None or holder.elapsed is None:
+        return f"{who}: about to leave"
+    return f"{who}: {clean(holder.class_name)} job {clean(holder.job)} for {age(holder.elapsed / 1000)}"
 
 
 def _server(server: Server, now: float) -> str:

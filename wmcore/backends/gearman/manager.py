@@ -4,7 +4,23 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 
-from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, NewJob, Place, SlowBatch
+from wmcore.backends.base import (
+    Book,
+    Chunk,
+    Closed,
+    Due,
+    FailedGroups,
+    FailedPage,
+    FailedRow,
+    Filter,
+    JobFilter,
+    JobPage,
+    JobRow,
+    NewJob,
+    Place,
+    SlowBatch,
+    Wanted,
+)
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.child import key_of
 from wmcore.backends.gearman.chore import Chore
@@ -13,12 +29,12 @@ from wmcore.backends.gearman.running import Running, stamp_of
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.local import LOCAL
-from wmcore.backends.theschwartz import cleaning, failed, outcomes, rows
+from wmcore.backends.theschwartz import cleaning, failed, failedgroups, failedpages, outcomes, rows
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.config.records import Config
 from wmcore.errors import QueueDown, Refused
-from wmcore.model import QueueFigures
+from wmcore.model import COUNT_LIMIT, QueueFigures
 
 STATUS_SECONDS = 1.0
 """So often a server is asked whether work waits while children are idle: it wakes them itself, but for what fell due
@@ -129,13 +145,19 @@ class GearmanManager:
 
     # -- jobs ----------------------------------------------------------------------------------------------------------
 
-    def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
+    def jobs(self, which: JobFilter, wanted: Wanted) -> JobPage:
         """Those that the daemon keeps until they are tried again: gearmand lists none by function."""
-        if state not in (None, "delayed") or not self._here.parking.exists:
-            return []
-        behind = 0 if after is None else rows.split_id(after, "job")[1]
+        if which.state not in (None, "delayed") or not self._here.parking.exists:
+            return JobPage(())
+        begin = None if wanted.cursor is None else rows.split_id(wanted.cursor, "job")[1]
+        found = self._here.parking.waiting(which, begin, wanted.limit, backwards=wanted.backwards)
         now = time.time()
-        return [_job_row(row, now) for row in self._here.parking.waiting(funcname, behind, limit)]
+        jobs = [_job_row(row, now) for row in found]
+        ahead = jobs[-1].id if len(jobs) == wanted.limit else None
+        back = None if begin is None or not jobs else jobs[0].id
+        if wanted.backwards:
+            return JobPage(jobs[::-1], behind=back, before=ahead)
+        return JobPage(jobs, behind=ahead, before=back)
 
     # -- the failed list -----------------------------------------------------------------------------------------------
 
@@ -143,10 +165,31 @@ class GearmanManager:
         return [Store(self._here.parking.db, LOCAL)]
 
     def failed_count(self, which: Filter) -> int:
-        return sum(store.count(which) for store in self._stores())
+        return self.failed_total(which, COUNT_LIMIT)[0]
 
-    def failed_list(self, which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
-        return failed.page(self._stores(), which, cursor, limit)
+    def failed_total(self, which: Filter, most: int) -> tuple[int, bool]:
+        return failedpages.total(self._stores(), which, most)
+
+    def failed_page(self, which: Filter, wanted: Wanted) -> FailedPage:
+        return failedpages.page(self._stores(), which, wanted)
+
+    def failed_groups(self, which: Filter, limit: int) -> FailedGroups:
+        return failedgroups.groups(self._stores(), which, limit)
+
+    def failed_chunk(self, action: str, which: Filter, cursor: str | None, limit: int) -> Chunk:
+        found = failedpages.page(self._stores(), which, Wanted(cursor, limit))
+        if action == "delete":
+            return Chunk(self._stores()[0].delete(_number(row.id) for row in found.rows), (), found.older)
+        refused: list[tuple[str, str]] = []
+        for row in found.rows:
+            if row.retried_as is not None:
+                refused.append((row.id, f"{row.id} was retried already, as job {row.retried_as}"))
+                continue
+            try:
+                self.failed_retry(row.id)
+            except Refused as error:
+                refused.append((row.id, str(error)))
+        return Chunk(len(found.rows) - len(refused), refused, found.older)
 
     def failed_get(self, failed_id: str) -> FailedRow:
         return self._stores()[0].get(_number(failed_id))
@@ -162,7 +205,7 @@ class GearmanManager:
             job = submit_anywhere(self._here.talks, self._prefix, NewJob(record.funcname, record.raw))
         except QueueDown as error:
             raise Refused(f"{record.id}: {error}") from None
-        store.mark_retried(number, job)
+        store.mark_retried([(number, job)])
         return job
 
     def _is_known(self, job: str) -> bool:
@@ -172,7 +215,8 @@ class GearmanManager:
         return self._here.talks[int(place)].is_known(handle)
 
     def failed_delete(self, failed_id: str) -> None:
-        self._stores()[0].delete(_number(failed_id))
+        if not self._stores()[0].delete([_number(failed_id)]):
+            raise failed.gone(failed_id)
 
     def clean(self, failed_keep_days: float) -> None:
         cleaning.forget_failed([self._here.parking.db], failed_keep_days)

@@ -19,12 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wmcore.backends.base import Claimed
-from wmcore.backends.local import local_path, local_store, prepare
-from wmcore.backends.theschwartz import outcomes, schema
+from wmcore.backends.base import Claimed, JobFilter
+from wmcore.backends.local import local_path, local_store, prepare, prepare_local
+from wmcore.backends.theschwartz import outcomes
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Row
+from wmcore.backends.theschwartz.selecting import like
 from wmcore.model import Failure, Outcome
 
 Attempt = dict[str, object]
@@ -69,8 +70,7 @@ class Parking:
 
     @cached_property
     def db(self) -> Database:
-        db = local_store(self._state_dir)
-        return prepare(db, {"wm_failed": schema.ours(db)["wm_failed"], "wm_parked": TABLE})
+        return prepare(prepare_local(local_store(self._state_dir)), {"wm_parked": TABLE})
 
     @property
     def exists(self) -> bool:
@@ -108,14 +108,18 @@ class Parking:
             {"now": now},
         )
 
-    def waiting(self, funcname: str | None, behind: int, limit: int) -> list[Parked]:
-        """By id."""
-        where = "" if funcname is None else " AND funcname = :funcname"
-        return self._read(
-            f"SELECT {_COLUMNS} FROM wm_parked WHERE state = 'waiting' AND id > :behind{where} ORDER BY id "
-            f"LIMIT {limit}",
-            {"behind": behind} | ({} if funcname is None else {"funcname": funcname}),
-        )
+    def waiting(self, which: JobFilter, begin: int | None, limit: int, *, backwards: bool = False) -> list[Parked]:
+        """By id, from behind `begin`; backwards: the highest first."""
+        where, values = "state = 'waiting'", dict[str, Any]()
+        if begin is not None:
+            where, values = f"{where} AND id {'<' if backwards else '>'} :begin", {"begin": begin}
+        if which.funcname is not None:
+            where, values = f"{where} AND funcname = :funcname", {**values, "funcname": which.funcname}
+        if which.text is not None:
+            where += " AND (uniqkey LIKE :text ESCAPE '!' OR CAST(arg AS TEXT) LIKE :text ESCAPE '!')"
+            values["text"] = f"%{like(which.text)}%"
+        order = "DESC" if backwards else "ASC"
+        return self._read(f"SELECT {_COLUMNS} FROM wm_parked WHERE {where} ORDER BY id {order} LIMIT {limit}", values)
 
     def waiting_counts(self) -> dict[str, int]:
         found = self.db.rows("SELECT funcname, count(*) FROM wm_parked WHERE state = 'waiting' GROUP BY funcname")

@@ -56,6 +56,7 @@ class Database:
         self._inside = False  # of a transaction
         self.tables: frozenset[str] = frozenset()
         self.fine_insert_time = False
+        self._fingerprints: bool | None = None  # None: nobody asked since the connecting
         self.skip_locked = False
         self.returns_deleted = False
         self.claim_index = ""  # hints, to stand behind the table's name
@@ -94,6 +95,7 @@ class Database:
         found = {tuple(row) for each in d.look for row in self._send(connection, each, job)}
         self.tables = frozenset(str(name).lower() for what, name in found if what == "table")
         self.fine_insert_time = ("column", "wm_insert_time") in found
+        self._fingerprints = None
         version = ""
         if d.about:
             row: Any = self._send(connection, d.about, {}).one()
@@ -106,6 +108,15 @@ class Database:
             self.tables |= {str(row[2]).lower() for row in indexes}
         usable = self.has("wm_job_priority") and (d.name != "mysql" or self.skip_locked)
         self.priority_index = d.use_index.format(self.table("wm_job_priority")) if usable else None
+
+    @property
+    def fingerprints(self) -> bool:
+        """Has wm_failed that column? Most connections never need to know."""
+        if self._fingerprints is None:
+            failed = {"job": self.table("wm_failed")}
+            found = {tuple(row) for each in self.dialect.look for row in self.run(each, failed)}
+            self._fingerprints = ("column", "fingerprint") in found
+        return self._fingerprints
 
     def look_again(self) -> None:
         """Which tables are there now?"""

@@ -74,10 +74,17 @@ def ours(db: Database) -> dict[str, list[str]]:
             f"run_after DOUBLE PRECISION NOT NULL, priority INTEGER, {d.coalesce} VARCHAR(255), "
             f"failed_at DOUBLE PRECISION NOT NULL, message {d.long_text} NOT NULL, attempt_count INTEGER NOT NULL, "
             f"attempts {d.long_text} NOT NULL, host VARCHAR(255) NOT NULL, slot INTEGER, "
-            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT){tail}",
+            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT, {FINGERPRINT}){tail}",
             f"CREATE INDEX {t('wm_failed_at')} ON {t('wm_failed')} (failed_at)",
+            *(f"CREATE INDEX {t(name)} ON {t('wm_failed')} ({columns})" for name, columns in FAILED_INDEXES.items()),
         ],
     }
+
+
+FINGERPRINT = "fingerprint VARCHAR(32) DEFAULT '' NOT NULL"
+"""'': it failed before there were any. With a constant default every database adds the column at once."""
+FAILED_INDEXES = {"wm_failed_class": "funcname, failed_at", "wm_failed_group": "fingerprint, failed_at"}
+"""A class and a group are listed and counted by their own."""
 
 
 def missing(db: Database) -> Iterator[str]:
@@ -86,8 +93,30 @@ def missing(db: Database) -> Iterator[str]:
     for name, statements in {**_theirs(db), **ours(db)}.items():
         if not db.has(name):
             yield from statements
+    if db.has("wm_failed"):
+        yield from failed_additions(db)
     if db.has("job"):
         yield from _additions(db)
+
+
+def failed_additions(db: Database) -> Iterator[str]:
+    """What a `wm_failed` of an earlier version has not."""
+    table = db.table("wm_failed")
+    if not db.fingerprints:
+        yield f"ALTER TABLE {table} ADD COLUMN {FINGERPRINT}"
+    unfinished = _unfinished(db, table)
+    there = {index["name"] for index in inspector(db.connect()).get_indexes(table)} - unfinished
+    for name, columns in FAILED_INDEXES.items():
+        if db.table(name) not in there:
+            yield from _create_index(db, db.table(name), f"{table} ({columns})", unfinished)
+
+
+def _create_index(db: Database, name: str, what: str, unfinished: set[str]) -> Iterator[str]:
+    """PostgreSQL would hold up those who write meanwhile."""
+    gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
+    if name in unfinished:
+        yield f"DROP INDEX{gently} {name}"
+    yield f"CREATE INDEX{gently} {name} ON {what}"
 
 
 def _additions(db: Database) -> Iterator[str]:
@@ -98,29 +127,25 @@ def _additions(db: Database) -> Iterator[str]:
     looker, job = inspector(db.connect()), db.table("job")
     if db.dialect.name == "postgresql":
         job = job.lower()  # as it was written without quotes
-    unfinished = _unfinished(db)
+    unfinished = _unfinished(db, job)
     indexes = [index for index in looker.get_indexes(job) if index["name"] not in unfinished]
     leading = {index["column_names"][0] for index in indexes}
     leading |= set(looker.get_pk_constraint(job)["constrained_columns"][:1])
     wanted = {} if "jobid" in leading else {db.table("wm_job_jobid"): "jobid"}
     if db.table("wm_job_priority").lower() not in {str(index["name"]).lower() for index in indexes}:
         wanted[db.table("wm_job_priority")] = "funcid, priority, run_after"
-    # PostgreSQL would hold up inserts meanwhile.
-    gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
     for name, columns in wanted.items():
-        if name.lower() in unfinished:
-            yield f"DROP INDEX{gently} {name}"
-        yield f"CREATE INDEX{gently} {name} ON {db.table('job')} ({columns})"
+        yield from _create_index(db, name, f"{db.table('job')} ({columns})", unfinished)
 
 
-def _unfinished(db: Database) -> set[str]:
+def _unfinished(db: Database, table: str) -> set[str]:
     """Indexes that PostgreSQL was building concurrently when somebody interrupted it: it does not use them."""
     if db.dialect.name != "postgresql":
         return set()
     found = db.rows(
         "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid "
-        "AND i.indrelid = to_regclass(:job)",
-        {"job": db.table("job")},
+        "AND i.indrelid = to_regclass(:table)",
+        {"table": table},
     )
     return {str(row[0]) for row in found}
 
