@@ -68,7 +68,7 @@ async def test_main_screen(daemon: Daemon, size: tuple[int, int], prepare: Calla
     if prepare is not None:
         prepare(daemon)
     async with console(daemon, size) as c:
-        await c.until(lambda: c.app.main.view.failed.row_count == len(daemon.failed) or len(daemon.failed) > 2)
+        await c.until(lambda: c.app.main.overview.failed.row_count == len(daemon.failed) or len(daemon.failed) > 2)
         same(c, f"main-{'quiet' if prepare is None else 'busy'}-{size[0]}x{size[1]}")
 
 
@@ -144,9 +144,9 @@ async def test_a_thousand_children(daemon: Daemon) -> None:
     daemon.status.children = [Child(slot=i, pid=i + 100, pool="default", state="idle") for i in range(1000)]
     async with console(daemon) as c:
         await c.press("tab", "end")
-        assert c.app.main.view.children_table.cursor_key == (999, 1099) and "-1000/1000" in c.text
+        assert c.app.main.overview.children_table.cursor_key == (999, 1099) and "-1000/1000" in c.text
         await c.press("home", "pagedown")
-        assert c.app.main.view.children_table.cursor > 1
+        assert c.app.main.overview.children_table.cursor > 1
 
 
 async def test_a_class_without_figures_is_shown(daemon: Daemon) -> None:

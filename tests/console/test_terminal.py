@@ -232,8 +232,8 @@ async def test_without_a_daemon_the_screen_is_not_taken(tmp_path: Path) -> None:
 async def test_a_mistake_of_ours_leaves_a_report_and_no_values_on_the_terminal(daemon: Daemon, tmp_path: Path) -> None:
     code = (
         "import os; os.environ.update(TEXTUAL_THEME='ansi-dark', TEXTUAL_DISABLE_KITTY_KEY='1'); "
-        "import wmtui.app, wmtui.screens.overview as o, pathlib, sys; "
-        'exec(\'def bad(self, status):\\n    token = "s3cret"\\n    raise RuntimeError("oops")\'); '
+        "import wmtui.app, wmtui.views.overview as o, pathlib, sys; "
+        'exec(\'def bad(self):\\n    token = "s3cret"\\n    raise RuntimeError("oops")\'); '
         "o.Overview.paint = bad; "
         "sys.exit(wmtui.app.run(pathlib.Path(sys.argv[1])))"
     )
@@ -252,7 +252,7 @@ async def test_a_frame_costs_few_bytes(daemon: Daemon) -> None:
     """Every figure of every row changes; the bound is what a slow line carries without being noticed."""
     daemon.set_failed(many_failed(50))
     async with attached(daemon) as t:
-        await t.sees("Failed 'A' 40")
+        await t.sees("Failed 'A' 45")
         await t.until(lambda: len(t.sent) > 2000, "the first screen")
         sizes = []
         for turn in range(1, 4):
