@@ -57,6 +57,7 @@ class Database:
         self._inside = False  # of a transaction
         self.tables: frozenset[str] = frozenset()
         self.fine_insert_time = False
+        self.fingerprints = False  # has wm_failed that column?
         self.skip_locked = False
         self.returns_deleted = False
         self.claim_index = ""
@@ -118,10 +119,13 @@ class Database:
             return None
 
     def _look_round(self, connection: Connection) -> None:
-        d, job = self.dialect, {"job": self.table("job")}
+        d, job, failed = self.dialect, {"job": self.table("job")}, {"job": self.table("wm_failed")}
         self.tables = frozenset(str(row[0]).lower() for row in connection.execute(statement(d.list_tables)))
         columns = {row[0] for row in connection.execute(statement(d.list_columns), job)}
         self.fine_insert_time = "wm_insert_time" in columns
+        self.fingerprints = self.has("wm_failed") and "fingerprint" in {
+            row[0] for row in connection.execute(statement(d.list_columns), failed)
+        }
         self.skip_locked = d.can_skip_locked(connection)
         self.returns_deleted = d.name != "mysql" or bool(getattr(connection.dialect, "is_mariadb", False))
         if d.packet:

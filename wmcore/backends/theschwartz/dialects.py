@@ -24,7 +24,7 @@ class Dialect:
     coalesce: str  # the column of that name, which is a keyword too
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
     list_tables: str
-    list_columns: str  # of :job
+    list_columns: str  # of the table :job
     packet: str  # asks how large a statement may be
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
 

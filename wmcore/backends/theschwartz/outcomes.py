@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wmcore.backends.fingerprint import fingerprint
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.rows import Row
@@ -211,20 +212,19 @@ def _write_failed(
     origin: str | None = None,
 ) -> None:  # fmt: skip
     """`origin`: the name of the database that the job came from, where it is not the store's own."""
+    values = {
+        "funcname": funcname, "jobid": row.jobid, "arg": row.raw, "uniqkey": row.uniqkey,
+        "insert_time": row.insert_time, "run_after": row.run_after, "priority": row.priority,
+        "coalesce": row.coalesce, "failed_at": row.now, "message": failure.message,
+        "attempt_count": len(attempts), "attempts": json.dumps(attempts, default=str),
+        "host": HOST, "slot": who.slot, "origin": origin, "lease": row.grabbed_until,
+    }  # fmt: skip
+    if store.fingerprints:
+        values["fingerprint"] = fingerprint(funcname, failure.message)
+    columns = ", ".join(store.dialect.coalesce if name == "coalesce" else name for name in values)
     store.run(
-        f"INSERT INTO {store.table('wm_failed')} "
-        "(funcname, jobid, arg, uniqkey, insert_time, run_after, priority, "
-        f"{store.dialect.coalesce}, failed_at, message, attempt_count, attempts, host, slot, origin, lease) "
-        "VALUES (:funcname, :jobid, :arg, :uniqkey, :insert_time, :run_after, :priority, :coalesce, :failed_at, "
-        ":message, :attempt_count, :attempts, :host, :slot, :origin, :lease)",
-        {
-            "funcname": funcname, "jobid": row.jobid, "arg": row.raw, "uniqkey": row.uniqkey,
-            "insert_time": row.insert_time, "run_after": row.run_after, "priority": row.priority,
-            "coalesce": row.coalesce, "failed_at": row.now, "message": failure.message,
-            "attempt_count": len(attempts), "attempts": json.dumps(attempts, default=str),
-            "host": HOST, "slot": who.slot, "origin": origin, "lease": row.grabbed_until,
-        },
-    )  # fmt: skip
+        f"INSERT INTO {store.table('wm_failed')} ({columns}) VALUES ({', '.join(f':{name}' for name in values)})", values
+    )
 
 
 def _write_failed_locally(

@@ -73,10 +73,17 @@ def ours(db: Database) -> dict[str, list[str]]:
             f"run_after DOUBLE PRECISION NOT NULL, priority INTEGER, {d.coalesce} VARCHAR(255), "
             f"failed_at DOUBLE PRECISION NOT NULL, message {d.long_text} NOT NULL, attempt_count INTEGER NOT NULL, "
             f"attempts {d.long_text} NOT NULL, host VARCHAR(255) NOT NULL, slot INTEGER, "
-            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT){tail}",
+            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT, {FINGERPRINT}){tail}",
             f"CREATE INDEX {t('wm_failed_at')} ON {t('wm_failed')} (failed_at)",
+            *(f"CREATE INDEX {t(name)} ON {t('wm_failed')} ({columns})" for name, columns in FAILED_INDEXES.items()),
         ],
     }
+
+
+FINGERPRINT = "fingerprint VARCHAR(32) DEFAULT '' NOT NULL"
+"""'': it failed before there were any. With a constant default every database adds the column at once."""
+FAILED_INDEXES = {"wm_failed_class": "funcname, failed_at", "wm_failed_group": "fingerprint, failed_at"}
+"""A class and a group are listed and counted by their own."""
 
 
 def missing(db: Database) -> Iterator[str]:
@@ -85,8 +92,30 @@ def missing(db: Database) -> Iterator[str]:
     for name, statements in {**_theirs(db), **ours(db)}.items():
         if not db.has(name):
             yield from statements
+    if db.has("wm_failed"):
+        yield from failed_additions(db)
     if db.has("job"):
         yield from _additions(db)
+
+
+def failed_additions(db: Database) -> Iterator[str]:
+    """What a `wm_failed` of an earlier version has not."""
+    table = db.table("wm_failed")
+    if not db.fingerprints:
+        yield f"ALTER TABLE {table} ADD COLUMN {FINGERPRINT}"
+    unfinished = _unfinished(db, table)
+    there = {index["name"] for index in inspect(db.connect()).get_indexes(table)} - unfinished
+    for name, columns in FAILED_INDEXES.items():
+        if db.table(name) not in there:
+            yield from _create_index(db, db.table(name), f"{table} ({columns})", unfinished)
+
+
+def _create_index(db: Database, name: str, what: str, unfinished: set[str]) -> Iterator[str]:
+    """PostgreSQL would hold up those who write meanwhile."""
+    gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
+    if name in unfinished:
+        yield f"DROP INDEX{gently} {name}"
+    yield f"CREATE INDEX{gently} {name} ON {what}"
 
 
 def _additions(db: Database) -> Iterator[str]:
@@ -95,27 +124,23 @@ def _additions(db: Database) -> Iterator[str]:
         yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
     name = db.table("wm_job_jobid")
     looker = inspect(db.connect())
-    unfinished = _unfinished(db)
+    unfinished = _unfinished(db, db.table("job"))
     leading = {
         index["column_names"][0] for index in looker.get_indexes(db.table("job")) if index["name"] not in unfinished
     }
     leading |= set(looker.get_pk_constraint(db.table("job"))["constrained_columns"][:1])
     if "jobid" not in leading:
-        # PostgreSQL would hold up inserts meanwhile.
-        gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
-        if name in unfinished:
-            yield f"DROP INDEX{gently} {name}"
-        yield f"CREATE INDEX{gently} {name} ON {db.table('job')} (jobid)"
+        yield from _create_index(db, name, f"{db.table('job')} (jobid)", unfinished)
 
 
-def _unfinished(db: Database) -> set[str]:
+def _unfinished(db: Database, table: str) -> set[str]:
     """Indexes that PostgreSQL was building concurrently when somebody interrupted it: it does not use them."""
     if db.dialect.name != "postgresql":
         return set()
     found = db.rows(
         "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid "
-        "AND i.indrelid = to_regclass(:job)",
-        {"job": db.table("job")},
+        "AND i.indrelid = to_regclass(:table)",
+        {"table": table},
     )
     return {str(row[0]) for row in found}
 
