@@ -89,6 +89,25 @@ def failed_filter(text: str, now: float) -> FailedFilter:
     return asked
 
 
+JOB_STATES = ("ready", "delayed", "running")
+
+
+def jobs_filter(text: str) -> tuple[str | None, str | None]:
+    """The same for jobs of the queue: a state, and words of argument or uniqkey. Raises UsageError."""
+    state, words = None, []
+    for term in parse(text, ("state",)):
+        if term.negated:
+            raise UsageError("filter: the daemon cannot leave out by a word; it knows state:ready and words")
+        if term.name == "state":
+            found = [name for name in JOB_STATES if name.startswith(term.value)]
+            if not found:
+                raise UsageError(f"filter: a job's state is {', '.join(JOB_STATES)}")
+            state = found[0]
+        else:
+            words.append(_as_typed(text, term))
+    return state, " ".join(words) or None
+
+
 def _as_typed(text: str, term: Term) -> str:
     """Names of classes have capitals."""
     at = text.lower().find(term.value)

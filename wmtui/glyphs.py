@@ -30,7 +30,7 @@ UNICODE = Glyphs(
     states={
         "starting": "◌", "idle": "○", "busy": "●", "finishing": "▽", "dead": "✗",
         "running": "●", "draining": "▽", "drained": "▽", "stopping": "▽", "backing off": "✗",
-        "connecting": "◌", "stale": "?", "gone": "✗",
+        "connecting": "◌", "stale": "?", "gone": "✗", "ready": "○", "delayed": "◌",
     },
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ ASCII = Glyphs(
     states={
         "starting": ".", "idle": "o", "busy": "#", "finishing": "v", "dead": "x",
         "running": "#", "draining": "v", "drained": "v", "stopping": "v", "backing off": "x",
-        "connecting": ".", "stale": "?", "gone": "x",
+        "connecting": ".", "stale": "?", "gone": "x", "ready": "o", "delayed": ".",
     },
 )  # fmt: skip
 

@@ -47,6 +47,10 @@ KEYS: tuple[Key, ...] = (
     Key("view.4", "frame", "4", "4", "view(4)", "", "Failed: jobs that were given up, with argument and tracebacks"),
     Key("view.5", "frame", "5", "5", "view(5)", "", "Log: follows the daemon's log"),
     Key("view.6", "frame", "6", "6", "view(6)", "", "Fleet: all daemons that this console is attached to"),
+    Key("typing.enter", "frame", "enter", "enter", "", "do it", "", 1, when="typing", of="-"),
+    Key("typing.tab", "frame", "tab", "tab", "", "complete", "", 3, when="typing", of="-"),
+    Key("typing.up", "frame", "up", "up", "", "what was typed before", "", 4, when="typing", of="-"),
+    Key("typing.esc", "frame", "escape", "esc", "", "cancel", "", 2, when="typing", of="-"),
     Key("apply", "view", "enter", "enter", "open", "apply", "apply the number chosen with + -", 2, when="pending",
         of="open"),
     Key("discard", "view", "escape", "esc", "back", "discard", "drop that number", 3, when="pending", of="back"),
@@ -169,6 +173,8 @@ class Keymap:
         """What the hint line offers, in the order of the table. A state (pending, lost) brings its own keys and hides
         the ones that would do the same key's other work; what would be refused now is not offered."""
         scopes = tuple(scopes)
+        if "typing" in states:
+            return [key for key in self.rows() if key.when == "typing"]
         offered = [
             key
             for key in self.rows()

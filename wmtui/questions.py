@@ -26,6 +26,11 @@ class Question:
     command: str = ""  # that does the same
     word: str | None = None  # has to be typed, in place of a number
 
+    @property
+    def typed(self) -> str | None:
+        """What y is not enough for."""
+        return self.word if self.word is not None else None if self.number is None else str(self.number)
+
 
 def command(*words: object) -> str:
     return "wmtui " + clean(shlex.join(str(word) for word in words))

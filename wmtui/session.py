@@ -19,6 +19,7 @@ class Session:
         self.groups: FailedGroups | None = None
         self.jobs: Stretch[QueuedJob] = Stretch()
         self.jobs_of: str | None = None  # the class
+        self.jobs_text = ""  # their filter, as it was typed
         self.hello: HelloReply | None = None
         self.held: Status | None = None  # the picture is held still: this is shown, whatever comes
 

@@ -58,7 +58,8 @@ class Steering:
 
     def scale(self, pool: Pool, to: int) -> None:
         def told(reply: Scaled) -> None:
-            self._desk.say(f"pool {clean(reply.pool)}: {reply.before} > {reply.wanted} children")
+            change = f"stays at {reply.wanted}" if reply.before == reply.wanted else f"{reply.before} > {reply.wanted}"
+            self._desk.say(f"pool {clean(reply.pool)}: {change} children")
 
         question = questions.scale(self._seen(), pool, to) if asks(pool.wanted, to) else None
         self._do(question, Scale(pool=pool.name, to=to), told)

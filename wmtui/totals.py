@@ -93,9 +93,9 @@ def worst(status: Status, glyphs: Glyphs) -> Cell:
     reasons = [*rest.reasons, *_newly_failed(status)] or list(verdict.reasons)
     if not reasons:
         return Cell(f"{glyphs.good} {clean(verdict.summary)}")
-    more = f"  (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    more = f"1 of {len(reasons)}: " if len(reasons) > 1 else ""
     mark = glyphs.bad if reasons[0].state is State.CRITICAL else "!"
-    return Cell(f"{mark} {clean(reasons[0].text)}{more}", STYLES[reasons[0].state])
+    return Cell(f"{mark} {more}{clean(reasons[0].text)}", STYLES[reasons[0].state])
 
 
 def _not_draining(status: Status) -> list[Pool]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from wmcore.protocol.messages import Request
 from wmtui.app import ConsoleApp
 from wmtui.feed import SocketFeed
 from wmtui.glyphs import UNICODE, Glyphs
+from wmtui.keymap import DEFAULT, Keymap
 from wmtui.screens.confirm import ARMED_AFTER_SECONDS, Confirm
 
 DEADLINE_SECONDS = 10.0
@@ -90,10 +91,12 @@ class Console:
 
 @asynccontextmanager
 async def console(
-    daemon: Daemon, size: tuple[int, int] = (80, 24), *, read_only: bool = False, glyphs: Glyphs = UNICODE
-) -> AsyncIterator[Console]:
+    daemon: Daemon, size: tuple[int, int] = (80, 24), *, read_only: bool = False, glyphs: Glyphs = UNICODE,
+    others: Sequence[Daemon] = (), keys: Keymap = DEFAULT,
+) -> AsyncIterator[Console]:  # fmt: skip
     now = Now(daemon.status.now)
-    app = ConsoleApp(SocketFeed(daemon.path, now=now), glyphs, read_only=read_only, now=now)
+    feeds = [SocketFeed(each.path, now=now) for each in (daemon, *others)]
+    app = ConsoleApp(feeds, glyphs, read_only=read_only, keys=keys, now=now)
     async with app.run_test(size=size) as pilot:
         opened = Console(app, pilot, daemon, now)
         await opened.until(lambda: app.status is not None, "a first status")

@@ -62,7 +62,8 @@ def test_a_paused_class_says_so_in_words() -> None:
 def test_children_by_slot_with_the_pool_only_where_there_are_several() -> None:
     status = golden()
     status.children.reverse()
-    assert [rows.child_key(child) for child in rows.child_rows(status, rows.CHILD_LENS, UNICODE).items] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
+    children = rows.child_rows(status, rows.CHILD_LENS, UNICODE).items
+    assert [rows.child_key(child) for child in children] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
     assert "pool" not in [column.id for column in rows.child_columns(status)]
     status.pools.append(msgspec.structs.replace(status.pools[0], name="slow"))
     assert "pool" in [column.id for column in rows.child_columns(status)]

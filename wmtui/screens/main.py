@@ -106,6 +106,7 @@ class MainScreen(ConsoleScreen):
         cell = pending or app.notice_cell() or app.bulk_cell() or Cell(view.note() or view.target.detail(), "dim")
         self._lines("status").set_lines([[cell]])
         states = [name for name, so in (
+            ("typing", self.prompt.kind),
             ("pending", pending), ("lost", app.disconnected), ("bulk", app.running_bulk()), ("held", app.session.held),
         ) if so]  # fmt: skip
         keys = app.keys.hints(("frame", "view"), view.pane.pane, states, bool(app.why_no_writing()))
@@ -165,6 +166,7 @@ class MainScreen(ConsoleScreen):
     def ask_line(self, kind: str, text: str) -> None:
         self._filter_before = text
         self.prompt.begin(kind, text, self._complete if kind == "command" else None)
+        self._paint_status()
 
     def _complete(self, line: str) -> str | None:
         app, lens = self.console_app, self.view.lenses.get(self.view.pane.pane)

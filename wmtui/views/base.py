@@ -85,6 +85,13 @@ class View(Vertical):
         for pane in self.panes:
             pane.set_dimmed(dimmed)
 
+    def say_empty(self, pane: LineTable, why: str) -> None:
+        lens = self.lenses.get(pane.pane)
+        why = "nothing matches the filter (esc takes it away)" if lens is not None and lens.text else why
+        if why != pane.empty:
+            pane.empty = why
+            pane.refresh()
+
     def note(self) -> str:
         """Which part of the data is shown: the filter, as the status line says it."""
         lens = self.lenses.get(self.pane.pane)

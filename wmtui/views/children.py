@@ -26,6 +26,7 @@ class Children(View):
         glyphs, lens = self.console_app.glyphs, self.lenses["children"]
         table.set_columns(rows.child_columns(status))
         table.set_rows(rows.child_rows(status, lens, glyphs), rows.sort_title(rows.CHILD_COLUMNS, lens, glyphs))
+        self.say_empty(table, "no children")
         self.keep_marks(table)
 
     def open_row(self, target: Target) -> None:

@@ -56,9 +56,12 @@ class Failed(View):
         known = session.failed
         total = "" if known.count == len(known.records) else self.total()
         self.failed.set_rows(rows.failed_rows(known.records, now), total=total, skipped=known.skipped())
+        none = "no failed jobs" if known.filter == EVERYTHING else "nothing matches the filter (esc takes it away)"
+        self.say_empty(self.failed, none if known.begun or known.count == 0 else "asking ...")
         self.keep_marks(self.failed)
         if self.grouped:
             found = session.groups.groups if session.groups else []
+            self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
             self.groups.set_rows(rows.group_rows(found, now))
         self.page.display = self.app.size.width >= 140 and not self.grouped
         if self._asking is None and known.filter != EVERYTHING and not known.begun:

@@ -1,5 +1,6 @@
 """The daemon's log: follows its end, by level and by words."""
 
+import re
 from collections import deque
 from typing import Any, ClassVar
 
@@ -23,6 +24,9 @@ LEVELS: tuple[tuple[str, str | None, str], ...] = (
 )  # fmt: skip
 MARKS = {"debug": "D", "info": "I", "notice": "N", "warning": "W", "error": "E"}
 STYLES = {"debug": "dim", "warning": "yellow", "error": "bold red"}
+
+DATE = re.compile(r"^\d{4}-\d\d-\d\dT(?=\d\d:)")
+"""On a narrow screen the day says least; enter shows the whole line."""
 
 LogItem = tuple[int, str, str]
 """(number, level, line)."""
@@ -166,4 +170,4 @@ class Log(View):
 def log_row(item: LogItem) -> Row:
     number, level, line = item
     mark = (Cell(MARKS[level], STYLES.get(level, "")),) if level in MARKS else ()
-    return Row(number, free=(*mark, Cell(clean(line), STYLES.get(level, ""))))
+    return Row(number, free=(*mark, Cell(clean(DATE.sub("", line)), STYLES.get(level, ""))))

@@ -70,6 +70,9 @@ class Overview(View):
         self.failed.set_rows(
             rows.failed_rows(recent, status.now), total="" if count == len(recent) else counted(count)
         )
+        self.say_empty(self.pools, "no classes")
+        self.say_empty(self.children_table, "no children")
+        self.say_empty(self.failed, "no failed jobs")
         self.keep_marks(self.failed)
         self.keep_marks(self.children_table)
         self._share()

@@ -6,6 +6,7 @@ from textual.containers import Horizontal
 from wmcore.protocol.messages import JobPage, ListJobs
 from wmtui import rows
 from wmtui.cells import Rows
+from wmtui.filtering import jobs_filter
 from wmtui.session import Session
 from wmtui.stretch import PAGE, Want
 from wmtui.undercursor import Target
@@ -37,11 +38,13 @@ class Queue(View):
         glyphs, lens = self.console_app.glyphs, self.lenses["queue"]
         titles = rows.sort_title(rows.QUEUE_COLUMNS, lens, glyphs) | rows.late_title(status, glyphs)
         self.classes_table.set_rows(rows.queue_rows(status, lens, glyphs), titles)
+        self.say_empty(self.classes_table, "no classes")
         self.jobs.display = session.jobs_of is not None
         self.classes_table.display = not self.jobs.display or self.app.size.width >= 140
         if session.jobs_of is not None:
             known = session.jobs
             more = "" if known.cursor is None and known.before is None else "more"
+            self.say_empty(self.jobs, "no such job" if known.begun else "asking ...")
             skipped = 0 if known.before is None else None
             self.jobs.set_rows(rows.job_rows(known.records, status.now, glyphs), total=more, skipped=skipped)
 
@@ -51,9 +54,27 @@ class Queue(View):
             return super().note()
         if not jobs.begun:
             return f"jobs of {of}: asking ..."
+        only = f", filter {self.session.jobs_text}" if self.session.jobs_text else ""
         if jobs.partial:
-            return f"jobs of {of}: the first {jobs.scanned or 0:,} rows were looked at; down goes on"
-        return f"jobs of {of}, in the order in which they fall due" + ("" if jobs.records else ": there are none")
+            return f"jobs of {of}{only}: {jobs.scanned or 0:,} rows were looked at; down goes on"
+        return f"jobs of {of} in the order in which they fall due{only}"
+
+    def filter_text(self) -> str:
+        return self.session.jobs_text if self.pane is self.jobs else super().filter_text()
+
+    @property
+    def filters_at_once(self) -> bool:  # type: ignore[override]
+        return self.pane is not self.jobs
+
+    def set_filter(self, text: str, pane: str = "") -> None:
+        if (pane or self.pane.pane) != "jobs":
+            super().set_filter(text, pane)
+            return
+        jobs_filter(text)  # says what is wrong with it
+        self.session.jobs_text = text.strip()
+        self.session.jobs.forget()
+        self.paint()
+        self._ask("first")
 
     def entered(self) -> None:
         self.paint()
@@ -68,7 +89,7 @@ class Queue(View):
 
     def show_jobs(self, name: str) -> None:
         session = self.session
-        session.jobs_of = name
+        session.jobs_of, session.jobs_text = name, ""
         session.jobs.forget()
         self.paint()
         self.screen.set_focus(self.jobs)
@@ -77,6 +98,9 @@ class Queue(View):
     def step_back(self) -> bool:
         if self.pane is not self.jobs:
             return super().step_back()
+        if self.session.jobs_text:
+            self.set_filter("")
+            return True
         self.session.jobs_of = None
         self.paint()
         self.screen.set_focus(self.classes_table)
@@ -99,7 +123,7 @@ class Queue(View):
 
         def take(page: JobPage) -> None:
             self._asking = None
-            if session.jobs_of == name:
+            if session.jobs_of == name and (state, text) == jobs_filter(session.jobs_text):
                 known.take(want, page.jobs, page.cursor, page.before, page.partial, page.scanned)
                 self.paint()
                 if jump and known.records:
@@ -108,5 +132,8 @@ class Queue(View):
         def give_up(_: object) -> None:
             self._asking = None
 
-        request = ListJobs(class_name=name, cursor=known.at(want), limit=PAGE, order=order)
+        state, text = jobs_filter(session.jobs_text)
+        request = ListJobs(
+            class_name=name, state=state, text=text, cursor=known.at(want), limit=PAGE, order=order
+        )  # fmt: skip
         self.console_app.send(request, take, give_up)

@@ -7,7 +7,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wmtui import keymap
-from wmtui.cells import Cell, Column, Layout, Row, Rows, Run, crop, draw, layout, needs, with_note
+from wmtui.cells import Cell, Column, Layout, Row, Rows, Run, crop, draw, draw_free, layout, needs, with_note
 from wmtui.glyphs import Glyphs
 from wmtui.messages import CursorMoved
 from wmtui.widgets.drawing import bindings, strip_of
@@ -105,6 +105,9 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, direction: int) -> None:
         self._move_to(self._cursor + direction * max(1, self._visible - 1))
 
+    empty = ""
+    """What stands where there are no rows."""
+
     edge: Callable[[int], bool] | None = None
     """Where not all rows are here: sees to it that the first or the last ones come, and says whether it had to."""
 
@@ -183,6 +186,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             words = "bold reverse" if self.has_focus else "bold underline"
             return strip_of(self._title(width), self.rich_style, width, words, self._dimmed)
         i = y - 1 + round(self.scroll_offset.y)
+        if not self._rows and y == 1 and self.empty:
+            return strip_of(draw_free([Cell(f" {self.empty}", "dim")], width, self._glyphs), self.rich_style, width)
         if i >= len(self._rows):
             return strip_of([(" " * width, "")], self.rich_style, width)
         runs = draw(self._rows[i], self._columns, self._layout, width - MARGIN, self._glyphs)
