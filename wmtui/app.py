@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
+from textual.widgets import Input
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import Bulk, Child, QueuedJob, Request, Status
@@ -80,6 +82,17 @@ class ConsoleApp(App[None]):
         self._notice: Notice | None = None
         self._held_at = 0.0
         self._hangup = HangupWatch() if on_terminal else None
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key acts before the next one is looked at: several may come in one read, and Textual would send them all to
+        what had the keys when the first one came. Not while a text is typed or a question is asked."""
+        at_once = isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_mounted
+        if at_once and not isinstance(self.focused, Input) and not isinstance(self.screen, Confirm):
+            assert isinstance(event, events.Key)
+            if not await self._check_bindings(event.key, priority=True):
+                await self._check_bindings(event.key)
+            return
+        await super().on_event(event)
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen(id="main")
@@ -232,7 +245,7 @@ class ConsoleApp(App[None]):
     def send(
         self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
     ) -> None:
-        """Ask the daemon; `done` gets the reply. A refusal is said."""
+        """Ask the daemon; `done` gets the reply. A refusal is said here, unless `failed` takes it."""
         self.run_worker(self._call(self.session, request, done, failed), name=request.method)
 
     async def _call(
@@ -251,8 +264,12 @@ class ConsoleApp(App[None]):
             return
         if event.failed is not None:
             event.failed(event.error)
-        where = "" if len(self.sessions) == 1 else f"{self.called(event.session)}: "
-        self.say(f"{where}{event.request.method}: {event.error}", error=True)
+            return
+        self.refused(event.request, event.error, event.session)
+
+    def refused(self, request: Request, error: WmError, session: Session | None = None) -> None:
+        where = "" if len(self.sessions) == 1 else f"{self.called(session or self.session)}: "
+        self.say(f"{where}{request.method}: {error}", error=True)
 
     # -- the number that is not applied yet --------------------------------------------------------------------------
 

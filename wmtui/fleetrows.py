@@ -77,7 +77,8 @@ def note(picture: Picture, status: Status, now: float, glyphs: Glyphs) -> Cell:
         return Cell(wait + clean(link.reason))
     if status.state != "running":
         return Cell(clean(status.state), "bold yellow")
-    return worst(status, glyphs)
+    mark, text = worst(status, glyphs)
+    return Cell(f"{mark.text} {text.text}", text.style)
 
 
 def summary(sessions: Sequence[Session], now: float) -> str:

@@ -35,10 +35,10 @@ def _backlog(status: Status, pool: Pool, to: int) -> list[str]:
     if pool.busy < pool.running:
         return [waiting, "but not all children are busy as it is"]
     then = _clears(ready, outgoing * to / pool.running, arriving)
-    return [waiting, f"{then} (now {_clears(ready, outgoing, arriving)})"]
+    return [waiting, f"gone {then} (now {_clears(ready, outgoing, arriving)})"]
 
 
 def _clears(ready: int, outgoing: float, arriving: float) -> str:
     if outgoing <= arriving:
-        return "never gone"
-    return f"gone in {age(ready / (outgoing - arriving))}"
+        return "never"
+    return f"in {age(ready / (outgoing - arriving))}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from wmcore.errors import WmError
 from wmcore.protocol.messages import (
     Bulk,
     Child,
@@ -43,7 +44,9 @@ class Desk(Protocol):
     @property
     def failed(self) -> FailedList: ...
     def refuses_writing(self) -> bool: ...
-    def send(self, request: Request, done: Callable[[Any], None]) -> None: ...
+    def send(
+        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
+    ) -> None: ...
     def ask(self, question: Question, yes: Callable[[], None]) -> None: ...
     def say(self, text: str, error: bool = False) -> None: ...
     def retried(self, ids: set[str]) -> None: ...
@@ -99,17 +102,20 @@ class Steering:
 
     def kill(self, children: Sequence[Child]) -> None:
         requests = [Kill(slot=child.slot, pid=child.pid, job=child.job) for child in children]
-        one = children[0]
-        told = f"killed the child in slot {one.slot} (pid {one.pid})"
-        told = told if len(children) == 1 else f"killed {len(children)} children"
-        self._do(questions.kill(self._seen(), children), requests, lambda _: self._desk.say(told))
+        one, question = children[0], questions.kill(self._seen(), children)
+        if len(children) > 1:
+            self._do(question, requests, self._tally(requests, "killed"))
+        else:
+            told = f"killed the child in slot {one.slot} (pid {one.pid})"
+            self._do(question, requests, lambda _: self._desk.say(told))
 
     def recycle(self, children: Sequence[Child]) -> None:
-        one = children[0]
-        told = f"the child in slot {one.slot} (pid {one.pid}) leaves after its job and is replaced"
+        one, requests = children[0], [Recycle(slot=child.slot) for child in children]
         if len(children) > 1:
-            told = f"{len(children)} children leave after their jobs and are replaced"
-        self._do(None, [Recycle(slot=child.slot) for child in children], lambda _: self._desk.say(told))
+            self._do(None, requests, self._tally(requests, "replaced (after their jobs)"))
+        else:
+            told = f"the child in slot {one.slot} (pid {one.pid}) leaves after its job and is replaced"
+            self._do(None, requests, lambda _: self._desk.say(told))
 
     def recycle_pool(self, pool: Pool) -> None:
         told = f"the children of pool {clean(pool.name)} are replaced, each after its job"
@@ -166,7 +172,7 @@ class Steering:
     def _do(
         self, question: Question | None, request: Request | Sequence[Request], told: Callable[[Any], None]
     ) -> None:
-        """`told` gets the reply, of several requests the last one's; each that is refused says so itself."""
+        """`told` gets each reply, and where there are several requests the refusals too."""
         if self._desk.refuses_writing():
             return
         requests = [request] if isinstance(request, Request) else list(request)
@@ -174,12 +180,26 @@ class Steering:
         def send() -> None:
             if not self._desk.refuses_writing():
                 for each in requests:
-                    self._desk.send(each, told if each is requests[-1] else lambda _: None)
+                    self._desk.send(each, told, told if len(requests) > 1 else None)
 
         if question is None:
             send()
         else:
             self._desk.ask(question, send)
+
+    def _tally(self, requests: Sequence[Request], did: str) -> Callable[[Any], None]:
+        """Says what became of all of them when the last one is answered."""
+        replies: list[Any] = []
+
+        def told(reply: Any) -> None:
+            replies.append(reply)
+            if len(replies) == len(requests):
+                refused = [clean(str(each)) for each in replies if isinstance(each, WmError)]
+                done = f"{did} {len(requests) - len(refused)} of {plural(len(requests), 'child')}"
+                why = f", {len(refused)} refused: {'; '.join(sorted(set(refused))[:3])}" if refused else ""
+                self._desk.say(done + why, error=bool(refused))
+
+        return told
 
     def _seen(self) -> Status:
         status = self._desk.status

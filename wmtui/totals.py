@@ -85,17 +85,18 @@ def _backlog(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
 STYLES = {State.OK: "", State.UNKNOWN: "", State.WARNING: "bold yellow", State.CRITICAL: "bold red"}
 
 
-def worst(status: Status, glyphs: Glyphs) -> Cell:
-    """The one line."""
+def worst(status: Status, glyphs: Glyphs) -> list[Cell]:
+    """The one line: a mark, and what it means."""
     verdict = judge(status, Thresholds())
     # what a banner says already comes only where there is nothing else
     rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
     reasons = [*rest.reasons, *_newly_failed(status)] or list(verdict.reasons)
     if not reasons:
-        return Cell(f"{glyphs.good} {clean(verdict.summary)}")
+        return [Cell(glyphs.good), Cell(clean(verdict.summary))]
     more = f"1 of {len(reasons)}: " if len(reasons) > 1 else ""
     mark = glyphs.bad if reasons[0].state is State.CRITICAL else "!"
-    return Cell(f"{mark} {more}{clean(reasons[0].text)}", STYLES[reasons[0].state])
+    style = STYLES[reasons[0].state]
+    return [Cell(mark, style), Cell(more + clean(reasons[0].text), style)]
 
 
 def _not_draining(status: Status) -> list[Pool]:

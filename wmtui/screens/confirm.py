@@ -74,8 +74,13 @@ class Confirm(ModalScreen[bool | None]):
             self.typed = self.typed[:-1]
         elif event.key == "enter" and self.typed == self.question.typed:
             self.dismiss(True)
-        elif event.character is not None and event.is_printable and len(self.typed) < LONGEST:
-            self.typed += event.character if self.question.word else event.character.strip("\0 ,.")
+        elif self._takes(event.character) and len(self.typed) < LONGEST:
+            self.typed += event.character or ""
+
+    def _takes(self, character: str | None) -> bool:
+        if character is None or not character.isprintable():
+            return False
+        return self.question.word is not None or character in "0123456789"
 
     def _text(self) -> Text:
         question = self.question

@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from wmcore.errors import UsageError
+from wmcore.errors import UsageError, WmError
 from wmcore.protocol.messages import FailedFilter, FailedGroups, FailedPage, FailedRecord, GetFailed, GroupFailed
 from wmtui import rows
 from wmtui.failedlist import EVERYTHING
@@ -204,9 +204,10 @@ class Failed(View):
             else:
                 self.paint()  # asks for the filter of now
 
-        def give_up(_: object) -> None:
+        def give_up(error: WmError) -> None:
             self._asking = None
             known.begun = True  # not again and again by itself
+            self.console_app.refused(request, error)
 
         self.console_app.send(request, take, give_up)
 

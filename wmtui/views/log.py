@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 
+from wmcore.errors import WmError
 from wmcore.protocol.messages import LogLines, TailLog
 from wmtui import rows
 from wmtui.cells import Cell, Row, Rows
@@ -127,8 +128,9 @@ class Log(View):
             self._asking = False
             self._take(reply)
 
-        def give_up(_: object) -> None:
+        def give_up(error: WmError) -> None:
             self._asking = False
+            app.refused(request, error)
 
         app.send(request, take, give_up)
 

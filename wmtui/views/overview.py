@@ -60,7 +60,7 @@ class Overview(View):
                 pane.set_rows(Rows())
             return
         glyphs, lens = app.glyphs, self.lenses["pools"]
-        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), [totals.worst(status, glyphs)]])
+        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), totals.worst(status, glyphs)])
         self.pools.set_rows(rows.pool_rows(status, lens, glyphs, app.pending), rows.pool_titles(status, lens, glyphs))
         self.children_table.set_columns(rows.child_columns(status))
         lens = self.lenses["children"]

@@ -3,6 +3,7 @@
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from wmcore.errors import WmError
 from wmcore.protocol.messages import JobPage, ListJobs
 from wmtui import rows
 from wmtui.cells import Rows
@@ -129,8 +130,10 @@ class Queue(View):
                 if jump and known.records:
                     self.jobs.go_to(known.records[-1 if want == "last" else 0].id)
 
-        def give_up(_: object) -> None:
+        def give_up(error: WmError) -> None:
             self._asking = None
+            known.begun = True  # not again and again by itself
+            self.console_app.refused(request, error)
 
         state, text = jobs_filter(session.jobs_text)
         request = ListJobs(
