@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wmcore.model import Outcome
+from wmcore.model import LogLevel, Outcome
 
 WORDS = {
     Outcome.COMPLETED: "completed",
@@ -72,6 +72,41 @@ class Formatter:
     @staticmethod
     def _object(now: float, **facts: object) -> str:
         return json.dumps({"time": stamp(now), **facts}, ensure_ascii=False) + "\n"
+
+
+def level_of(line: str) -> LogLevel:
+    """How grave a line of the log is, in either format."""
+    if line.startswith("{"):
+        return _level_of_object(line)
+    _, _, rest = line.partition(" ")
+    source, _, rest = rest.partition(" ")
+    first, _, rest = rest.partition(" ")
+    if first == "job":
+        return _level_of_event(f"job {rest.partition(' ')[0]}", False)
+    if source == "WorkerManager" and first.isdecimal():
+        return _level_of_event("", not (rest.startswith("started") or rest.endswith("exit code: 0")))
+    return _level_of_event(first.removesuffix(":"), False)
+
+
+def _level_of_object(line: str) -> LogLevel:
+    try:
+        facts = json.loads(line)
+        return _level_of_event(str(facts.get("event")), bool(facts.get("code")))
+    except ValueError:
+        return LogLevel.NOTICE
+
+
+def _level_of_event(event: str, died: bool) -> LogLevel:
+    match event:
+        case "job failed":
+            return LogLevel.ERROR
+        case "job late":
+            return LogLevel.WARNING
+        case "job completed" | "job declined":
+            return LogLevel.INFO
+        case "debug" | "info" | "warning" | "error":
+            return LogLevel(event)
+    return LogLevel.WARNING if died else LogLevel.NOTICE
 
 
 def stamp(now: float) -> str:

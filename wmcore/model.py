@@ -110,6 +110,16 @@ class QueueFigures:
     oldest_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FlowRates:
+    """How a class's jobs come and go, per second; None where it is not known. `clears_in_ms`: until nothing is ready,
+    if it goes on so; with known rates, None: never."""
+
+    in_rate: float | None = None
+    out_rate: float | None = None
+    clears_in_ms: float | None = None
+
+
 MOST_IN_BATCH = 4000
 """Jobs that a child can hold: its position in the slot counts to 4,095."""
 COUNT_LIMIT = 10_001

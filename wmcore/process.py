@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pwd
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -56,3 +57,10 @@ def thread_names(pid: int) -> list[str]:
         if task.name != str(pid):
             names.append((task / "comm").read_text().strip())
     return names
+
+
+def user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

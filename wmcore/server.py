@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from wmcore import commands, status
+from wmcore import commands, process, status
+from wmcore.broadcast import Broadcast
 from wmcore.errors import AlreadyRunning, ConfigError, NotFound, QueueDown, Refused, WmError
 from wmcore.protocol import messages
 from wmcore.protocol.framing import (
@@ -21,7 +20,6 @@ from wmcore.protocol.framing import (
     decode_body,
     decode_request,
     encode_error,
-    encode_notification,
     encode_result,
 )
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 MOST_CLIENTS = 64
 IDLE_SECONDS = 3600.0
 WRITE_LIMIT = 8 * 1024 * 1024
-"""Bytes that may wait for one client; a status frame is dropped while more than a frame waits."""
+"""Bytes that may wait for one client; while any do, it gets no status frame."""
 LONGEST_PATH = 107
 
 
@@ -76,6 +74,8 @@ class Server:
         self._sock = sock
         self._clients: set[Connection] = set()
         self._server: asyncio.Server | None = None
+        self._broadcasts: dict[tuple[float, bool | str], Broadcast] = {}
+        self._subscriptions: dict[Connection, Broadcast] = {}
 
     async def start(self) -> None:
         self._server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=MAX_LINE)
@@ -89,7 +89,21 @@ class Server:
 
     @property
     def viewers(self) -> int:
-        return sum(client.subscribed for client in self._clients)
+        return len(self._subscriptions)
+
+    def subscribed(self, client: "Connection") -> bool:
+        return client in self._subscriptions
+
+    def subscribe(self, client: "Connection", interval: float, kind: bool | str) -> None:
+        """`kind`: of frames, as in the request."""
+        broadcast = self._broadcasts.setdefault((interval, kind), Broadcast(self.status, interval, kind))
+        self._subscriptions[client] = broadcast
+        broadcast.join(client)
+
+    def unsubscribe(self, client: "Connection") -> None:
+        if (broadcast := self._subscriptions.pop(client, None)) is not None:
+            broadcast.leave(client)
+            self._broadcasts = {key: each for key, each in self._broadcasts.items() if not each.empty}
 
     def status(self) -> messages.Status:
         self._manager.watched()
@@ -119,11 +133,10 @@ class Connection:
         self._manager = manager
         self._reader = reader
         self._writer = writer
-        self._feed: asyncio.Task[None] | None = None
 
     @property
-    def subscribed(self) -> bool:
-        return self._feed is not None and not self._feed.done()
+    def behind(self) -> bool:
+        return self._writer.transport.get_write_buffer_size() > 0
 
     def send(self, line: bytes) -> None:
         transport = self._writer.transport
@@ -135,14 +148,13 @@ class Connection:
         self._writer.write(line)
 
     def close(self) -> None:
-        if self._feed is not None:
-            self._feed.cancel()
+        self._server.unsubscribe(self)
         self._writer.close()
 
     async def serve(self) -> None:
         while True:
             try:
-                timeout = None if self.subscribed else IDLE_SECONDS
+                timeout = None if self._server.subscribed(self) else IDLE_SECONDS
                 line = await asyncio.wait_for(self._reader.readuntil(), timeout)
             except asyncio.LimitOverrunError:
                 self.send(encode_error(None, RpcError(Code.TOO_LONG, f"a request is at most {MAX_LINE} bytes")))
@@ -176,6 +188,8 @@ class Connection:
                 return self._server.status()
             if isinstance(params, messages.Subscribe):
                 return self._subscribe(params)
+            if isinstance(params, messages.StartBulk) and not params.by:
+                params.by = self._peer()
             return await commands.COMMANDS[kind](self._manager, params)
         except NotFound as error:
             raise RpcError(Code.NOT_FOUND, str(error)) from None
@@ -189,32 +203,15 @@ class Connection:
             self._manager.note(f"method {request.method} failed: {type(error).__name__}: {error}", "error")
             raise RpcError(Code.INTERNAL, f"{type(error).__name__}; the daemon's log says more") from error
 
+    def _peer(self) -> str:
+        """The user who is connected."""
+        credentials = self._writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return process.user_name(struct.unpack("3i", credentials)[1])
+
     def _subscribe(self, request: messages.Subscribe) -> messages.Subscription:
+        if not isinstance(request.delta, bool) and request.delta != "rows":
+            raise RpcError(Code.BAD_PARAMS, f"'delta' is true, false or \"rows\", not {request.delta!r}")
         interval = min(60.0, max(0.1, request.interval))
-        if self._feed is not None:
-            self._feed.cancel()
-        self._feed = asyncio.create_task(self._send_frames(interval, request.delta is True))
+        self._server.unsubscribe(self)
+        self._server.subscribe(self, interval, request.delta)
         return messages.Subscription(interval=interval)
-
-    async def _send_frames(self, interval: float, delta: bool) -> None:
-        """Frames until the client leaves. One that has not read the last frame yet gets none: it loses frames, and the
-        next one it gets is the newest."""
-        last: dict[str, Any] = {}
-        due = time.monotonic()
-        while True:
-            if self._writer.transport.get_write_buffer_size() == 0:
-                frame = self._server.status()
-                if delta:
-                    last = self._send_delta(msgspec.to_builtins(frame), last)
-                else:
-                    self.send(encode_notification("status", frame))
-            due = max(due + interval, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
-
-    def _send_delta(self, frame: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
-        if last:
-            changed = {key: value for key, value in frame.items() if last.get(key) != value}
-            self.send(encode_notification("status.delta", changed))
-        else:
-            self.send(encode_notification("status", frame))
-        return frame

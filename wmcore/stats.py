@@ -1,20 +1,23 @@
 """Folds of events into what the status says; pure (`second` is an argument: any clock that counts whole seconds).
 
-Distributions are histograms with logarithmic buckets: a percentile is within 2.5 % of the true value, histograms merge
-by adding, and a second of a busy class takes some hundred bytes.
+Distributions are histograms with logarithmic buckets: a percentile is within 2.5 % of the true value, histograms are
+added and taken out of each other, and a second of a busy class takes some hundred bytes.
 """
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from wmcore.model import Percentiles
+from wmcore.model import COUNT_LIMIT, FlowRates, Percentiles, QueueFigures
 
 GROWTH = 1.05
 _LOG_GROWTH = math.log(GROWTH)
 _LEAST_MS = 0.01
 WINDOW = 60
 RATE_SECONDS = 10
+FLOW_STEP, FLOW_LEAST = 0.9, 5.0
+"""Seconds between two samples at least, and so long a time says something."""
 
 
 def bucket(value_ms: float) -> int:
@@ -40,9 +43,12 @@ class Histogram:
         self.counts[bucket(value_ms)] += 1
         self.greatest = max(self.greatest, value_ms)
 
-    def merge(self, other: "Histogram") -> None:
-        self.counts.update(other.counts)
-        self.greatest = max(self.greatest, other.greatest)
+    def take_out(self, other: "Histogram") -> None:
+        """What was added with `other`; the greatest value stays."""
+        for number, count in other.counts.items():
+            self.counts[number] -= count
+            if not self.counts[number]:
+                del self.counts[number]
 
     def quantiles(self, shares: Sequence[float]) -> list[float | None]:
         """The values (ms) below which `shares` (ascending, 0 to 1) of all lie; None where there are none."""
@@ -61,42 +67,60 @@ class Histogram:
             found.append(min(value(number), self.greatest))
         return found
 
-
-def percentiles(parts: Iterable[Histogram]) -> Percentiles:
-    """p50, p95, p99 and the maximum of several histograms together."""
-    whole = Histogram()
-    for part in parts:
-        whole.merge(part)
-    if not whole.counts:
-        return Percentiles()
-    p50, p95, p99 = whole.quantiles((0.5, 0.95, 0.99))
-    return Percentiles(p50, p95, p99, whole.greatest)
+    @property
+    def percentiles(self) -> Percentiles:
+        if not self.counts:
+            return Percentiles()
+        p50, p95, p99 = self.quantiles((0.5, 0.95, 0.99))
+        return Percentiles(p50, p95, p99, self.greatest)
 
 
 class Ring:
-    """A histogram for each of the last 60 seconds."""
+    """A histogram of the last 60 seconds. Its seconds are kept apart, so that they can be taken out of it again; what
+    is asked for each second is made once."""
 
     def __init__(self) -> None:
+        self._whole = Histogram()
         self._seconds: deque[tuple[int, Histogram]] = deque()
+        self._p95: dict[int, float | None] = {}  # of the seconds that are over
+        self._found: Percentiles | None = None  # of the whole, since it changed
 
     def add(self, value_ms: float, second: int) -> None:
         if not self._seconds or self._seconds[-1][0] != second:
+            self._close_second()
             self._seconds.append((second, Histogram()))
             self.forget(second)
         self._seconds[-1][1].add(value_ms)
+        self._whole.add(value_ms)
+        self._found = None
+
+    def _close_second(self) -> None:
+        if self._seconds:
+            last, histogram = self._seconds[-1]
+            self._p95[last] = histogram.quantiles((0.95,))[0]
 
     def forget(self, second: int) -> None:
+        if not self._seconds or self._seconds[0][0] > second - WINDOW:
+            return
         while self._seconds and self._seconds[0][0] <= second - WINDOW:
-            self._seconds.popleft()
+            old, histogram = self._seconds.popleft()
+            self._whole.take_out(histogram)
+            self._p95.pop(old, None)
+            if histogram.greatest == self._whole.greatest:
+                self._whole.greatest = max((left.greatest for _, left in self._seconds), default=0.0)
+        self._found = None
 
     def percentiles(self, second: int) -> Percentiles:
         self.forget(second)
-        return percentiles(histogram for _, histogram in self._seconds)
+        if self._found is None:
+            self._found = self._whole.percentiles
+        return self._found
 
     def history(self, second: int) -> list[float | None]:
         """p95 of each of the last 60 whole seconds, oldest first; None where there was nothing."""
-        p95 = {at: histogram.quantiles((0.95,))[0] for at, histogram in self._seconds}
-        return [p95.get(at) for at in range(second - WINDOW, second)]
+        if self._seconds and self._seconds[-1][0] < second and self._seconds[-1][0] not in self._p95:
+            self._close_second()
+        return [self._p95.get(at) for at in range(second - WINDOW, second)]
 
 
 class Rate:
@@ -127,6 +151,79 @@ class Rate:
         return sum(list(self._per_second)[-RATE_SECONDS:]) / RATE_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float  # seconds of a steady clock
+    ended: int  # attempts so far
+    figures: QueueFigures | None
+
+    @property
+    def waiting(self) -> int | None:
+        """Due and not ended; None where that is not known, or not counted to the end."""
+        figures = self.figures
+        if figures is None or COUNT_LIMIT in (figures.ready, figures.running):
+            return None
+        return figures.ready + figures.running
+
+    @property
+    def oldest_ms(self) -> float | None:
+        return None if self.figures is None else self.figures.oldest_ms
+
+
+class Flow:
+    """How fast a class's jobs come and go, and when nothing will be left of them, from the queue's successive figures
+    and the number of attempts that have ended."""
+
+    def __init__(self) -> None:
+        self._samples: deque[_Sample] = deque()
+
+    def sample(self, at: float, ended: int, figures: QueueFigures | None) -> None:
+        if self._samples and at - self._samples[-1].at < FLOW_STEP:
+            return
+        self._samples.append(_Sample(at, ended, figures))
+        while self._samples[0].at < at - WINDOW:
+            self._samples.popleft()
+
+    @property
+    def rates(self) -> FlowRates:
+        if not self._samples:
+            return FlowRates()
+        first, last = self._samples[0], self._samples[-1]
+        span = last.at - first.at
+        if span < FLOW_LEAST:
+            return FlowRates()
+        out_rate = (last.ended - first.ended) / span
+        growth = self._growth(lambda sample: sample.waiting)
+        in_rate = None if growth is None else max(0.0, out_rate + growth)
+        return FlowRates(in_rate, out_rate, self._clears_in_ms(last.figures, growth))
+
+    def _growth(self, of: Callable[[_Sample], float | None]) -> float | None:
+        """Per second, over the time since when it has been known without a break."""
+        known: list[tuple[float, float]] = []
+        for sample in reversed(self._samples):
+            value = of(sample)
+            if value is None:
+                break
+            known.append((sample.at, value))
+        if not known or known[0][0] - known[-1][0] < FLOW_LEAST:
+            return None
+        (until, now), (since, then) = known[0], known[-1]
+        return (now - then) / (until - since)
+
+    def _clears_in_ms(self, figures: QueueFigures | None, growth: float | None) -> float | None:
+        if figures is None:
+            return None
+        if figures.ready == 0:
+            return 0.0
+        if growth is not None:
+            return figures.ready / -growth * 1000 if growth < 0 else None
+        # More than are counted: how fast does the oldest one's age shrink? It is nought when all are done.
+        ageing = self._growth(lambda sample: sample.oldest_ms)
+        if ageing is None or ageing >= 0 or figures.oldest_ms is None:
+            return None
+        return figures.oldest_ms / -ageing * 1000
+
+
 class ClassStats:
     """What is known of one class beside its exact counts."""
 
@@ -135,6 +232,7 @@ class ClassStats:
         self.delay = Ring()
         self.lateness = Ring()
         self.process = Ring()
+        self.flow = Flow()
 
     def add(self, delay_ms: float, lateness_ms: float, process_ms: float, second: int) -> None:
         self.delay.add(delay_ms, second)

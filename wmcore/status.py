@@ -3,23 +3,31 @@
 import os
 import socket
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import wmcore
 from wmcore.backends.base import FailedRow
-from wmcore.model import ChildState
+from wmcore.model import ChildState, FlowRates, QueueFigures
 from wmcore.model import Percentiles as Measured
 from wmcore.protocol import messages
 
 if TYPE_CHECKING:
+    from wmcore.manager.bulk import Run
     from wmcore.manager.core import Manager
     from wmcore.manager.state import Child, Pool
+    from wmcore.scoreboard import SlotView
 
 HOST = socket.gethostname()
 
 
+Seen = tuple["Child", "SlotView | None"]
+"""A living child and its slot; None: forked, and its slot not yet begun."""
+
+
 def build(manager: "Manager", viewers: int) -> messages.Status:
-    state, config = manager.state, manager.config
+    state, config, seen = manager.state, manager.config, _look(manager)
+    manager.figures.look(manager.slots_used)
     return messages.Status(
         version=wmcore.__version__,
         protocol=messages.PROTOCOL,
@@ -30,56 +38,80 @@ def build(manager: "Manager", viewers: int) -> messages.Status:
         type=config.type,
         started_at=manager.started_at,
         now=time.time(),
-        pools=[_pool(manager, pool) for pool in state.pools],
-        children=children(manager),
+        pools=[_pool(manager, pool, [each for each in seen if each[0].pool == pool.index]) for pool in state.pools],
+        children=[_child(manager, *each) for each in seen],
         classes=[_class(manager, index) for index in range(len(state.names))],
         failed=_failed(manager),
         backend=_backend(manager),
         viewers=viewers,
         conf=str(config.path),
         socket=str(config.socket),
-        notices=_notices(manager),
+        notices=_notices(manager, seen),
         events_dropped=manager.figures.dropped(manager.slots_used),
+        kill_at=manager.kill_at,
+        bulk=bulks(manager),
     )
 
 
-def _notices(manager: "Manager") -> list[str]:
+def _look(manager: "Manager") -> list[Seen]:
+    """At all living children once, by slot."""
+    ordered = sorted(manager.state.children.values(), key=lambda child: child.slot)
+    return [(child, manager.children.view(child)) for child in ordered if child.pid]
+
+
+def _notices(manager: "Manager", seen: Sequence[Seen]) -> list[str]:
     notices = list(manager.notices)
     if manager.state.ready:
         for health in manager.queue.health:
             notices += health.notices
-    views = [manager.children.view(child) for child in manager.state.children.values()]
-    troubled = [str(view.slot) for view in views if view is not None and view.trouble]
+    troubled = [str(view.slot) for _, view in seen if view is not None and view.trouble]
     if troubled:
         slots = ", ".join(troubled[:8]) + (", ..." if len(troubled) > 8 else "")
         notices.append(f"the queue does not take what children {slots} write; the errorlogfile says why")
     return notices
 
 
-def _pool(manager: "Manager", pool: "Pool") -> messages.Pool:
-    states = [manager.board.view(child.slot) for child in manager.state.of_pool(pool.index) if child.pid]
+def _pool(manager: "Manager", pool: "Pool", seen: Sequence[Seen]) -> messages.Pool:
     return messages.Pool(
         name=pool.config.name,
         wanted=pool.wanted,
-        running=len(states),
-        busy=sum(view.state is ChildState.BUSY for view in states),
+        running=len(seen),
+        busy=sum(view is not None and view.state is ChildState.BUSY for _, view in seen),
         state=pool.state(manager.state.stopping),
         workers=[manager.state.names[index] for index in pool.config.classes] if manager.state.names else [],
         generation=manager.state.generation,
         error=pool.error,
+        draining_since=pool.draining_since,
+        held_by=[] if pool.draining_since is None else _holders(manager, seen),
     )
+
+
+def _holders(manager: "Manager", seen: Sequence[Seen]) -> list[messages.Holder]:
+    """Longest job first, those without one behind."""
+    now, holders = time.time(), []
+    for child, view in seen:
+        holder = messages.Holder(slot=child.slot, pid=child.pid)
+        if view is not None and view.state is ChildState.BUSY:
+            holder.class_name, holder.job = _class_name(manager, view), view.job
+            holder.since = manager.clock.unix(view.since_ns / 1e9)
+            holder.elapsed = max(0.0, now - holder.since) * 1000
+            holder.timeout_at = manager.clock.unix(view.deadline_ns / 1e9) if view.deadline_ns else None
+        holders.append(holder)
+    return sorted(holders, key=lambda holder: -1.0 if holder.elapsed is None else holder.elapsed, reverse=True)
+
+
+def _class_name(manager: "Manager", view: "SlotView") -> str | None:
+    return None if view.class_index is None else manager.state.names[view.class_index]
 
 
 def children(manager: "Manager") -> list[messages.Child]:
     """All living children, by slot."""
-    ordered = sorted(manager.state.children.values(), key=lambda child: child.slot)
-    return [_child(manager, child) for child in ordered if child.pid]
+    return [_child(manager, *each) for each in _look(manager)]
 
 
-def _child(manager: "Manager", child: "Child") -> messages.Child:
-    view = manager.children.view(child)
+def _child(manager: "Manager", child: "Child", view: "SlotView | None") -> messages.Child:
     pool = manager.state.pools[child.pool].config.name
-    if view is None:  # forked, and its slot not yet begun
+    if view is None:
         return messages.Child(
             slot=child.slot, pid=child.pid, pool=pool, state=ChildState.STARTING.word, started_at=child.started_at
         )
@@ -89,9 +121,9 @@ def _child(manager: "Manager", child: "Child") -> messages.Child:
         pid=child.pid,
         pool=pool,
         state=(ChildState.FINISHING if child.leaving else view.state).word,
-        class_name=manager.state.names[view.class_index] if busy and view.class_index is not None else None,
+        class_name=_class_name(manager, view) if busy else None,
         job=view.job if busy else None,
-        job_since=time.time() - (time.monotonic_ns() - view.since_ns) / 1e9 if busy else None,
+        job_since=manager.clock.unix(view.since_ns / 1e9) if busy else None,
         jobs_done=view.done,
         failed=view.failed,
         rss=manager.figures.rss(child.pid),
@@ -102,8 +134,7 @@ def _child(manager: "Manager", child: "Child") -> messages.Child:
 def _class(manager: "Manager", index: int) -> messages.JobClass:
     second = int(time.monotonic())
     stats = manager.figures.classes[index]
-    counts = manager.figures.counts(index, manager.slots_used)
-    queue = manager.queue.figures(index)
+    counts = manager.figures.counts(index)
     return messages.JobClass(
         name=manager.state.names[index],
         rate=stats.rate.rate,
@@ -112,12 +143,23 @@ def _class(manager: "Manager", index: int) -> messages.JobClass:
         lateness=_percentiles(stats.lateness.percentiles(second)),
         process=_percentiles(stats.process.percentiles(second)),
         lateness_history=stats.lateness.history(second),
-        queue=messages.Queue()
-        if queue is None
-        else messages.Queue(ready=queue.ready, delayed=queue.delayed, running=queue.running, oldest=queue.oldest_ms),
+        queue=_queue(manager.queue.figures(index), stats.flow.rates),
         paused=index in manager.paused,
         **counts,
     )
+
+
+def _queue(figures: QueueFigures | None, flow: FlowRates) -> messages.Queue:
+    if figures is None:
+        return messages.Queue()
+    return messages.Queue(
+        ready=figures.ready, delayed=figures.delayed, running=figures.running, oldest=figures.oldest_ms,
+        in_rate=_rounded(flow.in_rate), out_rate=_rounded(flow.out_rate), clears_in=_rounded(flow.clears_in_ms),
+    )  # fmt: skip
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _percentiles(measured: Measured) -> messages.Percentiles:
@@ -131,7 +173,7 @@ def _failed(manager: "Manager") -> messages.Failed:
     return messages.Failed(count=manager.queue.failed_count, recent=recent)
 
 
-def failed_summary(row: FailedRow) -> messages.FailedSummary:
+def failed_summary(row: FailedRow, arg: str = "") -> messages.FailedSummary:
     return messages.FailedSummary(
         id=row.id,
         class_name=row.funcname,
@@ -142,6 +184,8 @@ def failed_summary(row: FailedRow) -> messages.FailedSummary:
         host=row.host,
         slot=row.slot,
         retried_as=row.retried_as,
+        fingerprint=row.fingerprint,
+        arg=arg,
     )
 
 
@@ -153,3 +197,20 @@ def _backend(manager: "Manager") -> messages.Backend:
         for health in manager.queue.health
     ]
     return messages.Backend(name=manager.config.type, ok=all(server.ok for server in servers), servers=servers)
+
+
+def bulks(manager: "Manager") -> list[messages.Bulk]:
+    return [bulk(run) for run in manager.bulk.runs] if manager.state.ready else []
+
+
+def bulk(run: "Run") -> messages.Bulk:
+    which = run.which
+    return messages.Bulk(
+        id=run.id, action=run.action, state=run.state, total=run.total, at_least=run.at_least, done=run.done,
+        refused=run.refused, by=run.by, started_at=run.started_at, ended_at=run.ended_at, error=run.error,
+        reasons=[messages.RefusedItem(id=failed_id, reason=reason) for failed_id, reason in run.reasons],
+        filter=messages.FailedFilter(
+            class_name=which.funcname, error=which.error, since=which.since, until=which.until,
+            fingerprint=which.fingerprint, retried=which.retried,
+        ),
+    )  # fmt: skip

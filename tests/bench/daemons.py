@@ -36,7 +36,7 @@ def board(of: Daemon) -> Scoreboard:
 def completed(of: Daemon, children: int) -> Callable[[], int]:
     """Counts the jobs of its first class."""
     its = board(of)
-    return lambda: its.counts(0, children)[0]
+    return lambda: its.counts(children)[0]
 
 
 def all_idle(of: Daemon, children: int) -> None:

@@ -2,11 +2,8 @@
 
 import time
 
-import pytest
-
 from tests.contract.conftest import MakeRig
-from tests.contract.rig import GRAB_FOR, A, B, C, Rig
-from wmcore.errors import Refused
+from tests.contract.rig import A, B, C, Rig
 from wmcore.model import QueueFigures
 
 
@@ -76,25 +73,6 @@ def test_the_oldest_counts_from_when_it_could_be_claimed(rig: Rig) -> None:
     oldest = rig.manager().figures(0)[0].oldest_ms
     assert oldest is not None
     assert 4_000 <= oldest < 60_000
-
-
-def test_jobs_in_pages(rig: Rig) -> None:
-    client = rig.client()
-    client.insert_many(A, range(5))
-    client.insert(B, {"foo": 1}, uniqkey="u", priority=2, run_after=time.time() + 500)
-    rig.child().turn((0,), GRAB_FOR)
-    manager = rig.manager()
-    first = manager.jobs(None, None, None, 4)
-    rest = manager.jobs(None, None, first[-1].id, 4)
-    assert [row.id for row in first + rest] == [f"0-{number}" for number in range(1, 7)]
-    assert [row.state for row in first + rest] == ["running", *["ready"] * 4, "delayed"]
-    last = rest[-1]
-    assert (last.funcname, last.raw, last.uniqkey, last.priority) == (B, b'{"foo":1}', "u", 2)
-    assert [row.id for row in manager.jobs(B, None, None, 10)] == ["0-6"]
-    assert [row.id for row in manager.jobs(None, "running", None, 10)] == ["0-1"]
-    assert manager.jobs("unknown", None, None, 10) == []
-    with pytest.raises(Refused):
-        manager.jobs(None, "nonsense", None, 10)
 
 
 def test_the_oldest_is_one_that_can_be_claimed(make_rig: MakeRig) -> None:

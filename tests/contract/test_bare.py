@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
-from wmcore.backends.base import Filter, NewJob
+from wmcore.backends.base import Filter, NewJob, Wanted
 from wmcore.backends.theschwartz import check, init_db
 from wmcore.model import Failure, Outcome, RetryPolicy
 
@@ -49,7 +49,7 @@ def test_retries_are_counted_by_error_rows(bare: Rig) -> None:
     assert child.failures(job) == 1
     assert child.fail(job, Failure("second", "trace 2"), policy) is Outcome.FAILED
     assert bare.jobs() == []
-    (row,), _ = manager.failed_list(Filter(), None, 10)
+    (row,) = manager.failed_page(Filter(), Wanted()).rows
     record = manager.failed_get(row.id)
     assert record.id.startswith("l-")
     assert (record.raw, record.uniqkey, record.error) == (b'{"foo":1}', "u", "second")

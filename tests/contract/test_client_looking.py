@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, Rig
 from wmcore import Job, TheSchwartzClient
-from wmcore.backends.base import Filter
+from wmcore.backends.base import Filter, Wanted
 from wmcore.errors import NotFound, QueueDown
 from wmcore.model import Failure, RetryPolicy
 
@@ -144,7 +144,7 @@ def test_a_taken_job_that_fails_finally_is_kept(rig: Rig) -> None:
     job = client.find_job_with_coalescing_value(A, "c")
     assert job is not None
     job.failed("no", 3)
-    (row,), _ = rig.manager().failed_list(Filter(), None, 10)
+    (row,) = rig.manager().failed_page(Filter(), Wanted()).rows
     assert (row.raw, row.error, row.slot) == (b'{"foo":1}', "no", None)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, Rig
-from wmcore.backends.base import Filter
+from wmcore.backends.base import Filter, Wanted
 from wmcore.client import TheSchwartzClient
 from wmcore.errors import Fenced, QueueDown, SchemaMissing
 from wmcore.model import Failure, Outcome
@@ -80,8 +80,8 @@ def test_failed_jobs_of_both_in_one_list(pair: Rig) -> None:
         child.fail(pair.claim(child), Failure("no"), ONCE)
     manager, seen, cursor = pair.manager(), [], None
     while True:
-        rows, cursor = manager.failed_list(Filter(), cursor, 1)
-        seen += [row.id for row in rows]
+        page = manager.failed_page(Filter(), Wanted(cursor, 1))
+        seen, cursor = seen + [row.id for row in page.rows], page.older
         if cursor is None:
             break
     assert sorted(seen) == ["0-1", "0-2", "1-1", "1-2"]

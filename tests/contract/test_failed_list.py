@@ -5,7 +5,8 @@ import time
 import pytest
 
 from tests.contract.rig import ONCE, A, B, Rig
-from wmcore.backends.base import Filter
+from wmcore.backends.base import Filter, ManagerQueue, Wanted
+from wmcore.backends.theschwartz import bounds, failedpages
 from wmcore.errors import NotFound, Refused
 from wmcore.model import Failure
 
@@ -26,8 +27,8 @@ def test_newest_first_in_pages(rig: Rig) -> None:
     assert manager.failed_count(ALL) == 25
     seen, cursor = [], None
     while True:
-        rows, cursor = manager.failed_list(ALL, cursor, 10)
-        seen += [int(row.raw) for row in rows]
+        page = manager.failed_page(ALL, Wanted(cursor, 10))
+        seen, cursor = seen + [int(row.raw) for row in page.rows], page.older
         if cursor is None:
             break
     assert len(seen) == 25
@@ -39,11 +40,87 @@ def test_pages_when_all_failed_at_one_moment(rig: Rig) -> None:
     rig.sql("UPDATE wm_failed SET failed_at = 1700000000.25")
     manager, seen, cursor = rig.manager(), [], None
     while True:
-        rows, cursor = manager.failed_list(ALL, cursor, 4)
-        seen += [row.id for row in rows]
+        page = manager.failed_page(ALL, Wanted(cursor, 4))
+        seen, cursor = seen + [row.id for row in page.rows], page.older
         if cursor is None:
             break
     assert len(seen) == len(set(seen)) == 25
+
+
+def everything(manager: ManagerQueue, which: Filter = ALL, limit: int = 3) -> list[str]:
+    """Ids by pages, newest first."""
+    seen, page = [], manager.failed_page(which, Wanted(None, limit))
+    while True:
+        seen += [row.id for row in page.rows]
+        if page.older is None:
+            return seen
+        page = manager.failed_page(which, Wanted(page.older, limit))
+
+
+def backwards(manager: ManagerQueue, which: Filter = ALL, limit: int = 3) -> list[str]:
+    """The same from the oldest page on."""
+    page = manager.failed_page(which, Wanted(None, limit, backwards=True))
+    assert page.older is None
+    seen = [row.id for row in page.rows]
+    while page.newer is not None:
+        page = manager.failed_page(which, Wanted(page.newer, limit, backwards=True))
+        seen = [row.id for row in page.rows] + seen
+    return seen
+
+
+@pytest.mark.parametrize("at_one_moment", [False, True])
+@pytest.mark.parametrize("which", [ALL, Filter(funcname=A), Filter(error="NO"), Filter(funcname=A, error="no")])
+def test_both_ways(rig: Rig, which: Filter, at_one_moment: bool) -> None:
+    fail(rig, 10)
+    if at_one_moment:
+        rig.sql("UPDATE wm_failed SET failed_at = 1700000000.25")
+    manager, ids = rig.manager(), [f"0-{number}" for number in range(10, 0, -1)]
+    assert everything(manager, which) == ids
+    assert backwards(manager, which) == ids
+    home = manager.failed_page(which, Wanted(None, 3))
+    assert home.newer is None
+    following = manager.failed_page(which, Wanted(home.older, 3))
+    before = manager.failed_page(which, Wanted(following.newer, 3, backwards=True))
+    assert before.rows == home.rows
+    assert manager.failed_page(which, Wanted(before.older, 3)).rows == following.rows
+
+
+def test_totals(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail(rig, 8)
+    manager = rig.manager()
+
+    def total(which: Filter = ALL, wanted: Wanted | None = None) -> tuple[int | None, bool]:
+        page = manager.failed_page(which, wanted or Wanted(None, 2, count=True))
+        return page.total, page.at_least
+
+    assert total() == total(Filter(error="no")) == (8, False)
+    assert total(wanted=Wanted()) == (None, False)
+    monkeypatch.setattr(failedpages, "TOTAL_LIMIT", 5)
+    assert total() == (5, True)
+    monkeypatch.setattr(bounds, "FIRST_STRETCH", 2)
+    monkeypatch.setattr(bounds, "MOST_SCANNED", 4)
+    assert total(Filter(error="no")) == (6, True), "2 and 4 were looked at"
+    assert manager.failed_total(Filter(error="no"), 100) == (8, True)
+    assert manager.failed_total(ALL, 3) == (3, False)
+
+
+def test_a_search_stops_at_its_bound_and_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "FIRST_STRETCH", 4)
+    monkeypatch.setattr(bounds, "MOST_SCANNED", 4)
+    fail(rig, 1, message="rare")
+    fail(rig, 9)
+    manager, which = rig.manager(), Filter(error="rare")
+    page = manager.failed_page(which, Wanted())
+    assert (list(page.rows), page.scanned, page.newer) == ([], 4, None)
+    assert page.older is not None
+    assert everything(manager, which) == ["0-1"]
+    assert backwards(manager, which) == ["0-1"]
+
+
+def test_a_cursor_of_something_else_is_refused(rig: Rig) -> None:
+    for wrong in ("nonsense", "1.5|", "x|0-1", "0-1"):
+        with pytest.raises(Refused, match="cursor"):
+            rig.manager().failed_page(ALL, Wanted(wrong))
 
 
 def test_filters(rig: Rig) -> None:
@@ -55,6 +132,23 @@ def test_filters(rig: Rig) -> None:
     assert manager.failed_count(Filter(error="100_")) == 0
     assert manager.failed_count(Filter(since=time.time() + 100)) == 0
     assert manager.failed_count(Filter(funcname=B, error="TIME", until=time.time() + 100)) == 3
+    manager.failed_retry("0-4")
+    assert everything(manager, Filter(retried=True)) == ["0-4"]
+    assert everything(manager, Filter(funcname=B, retried=False)) == ["0-5", "0-3"]
+    known = manager.failed_get("0-1").fingerprint
+    assert everything(manager, Filter(fingerprint=known)) == ["0-2", "0-1"]
+    assert everything(manager, Filter(funcname=B, fingerprint=known)) == []
+    assert everything(manager, Filter(fingerprint="")) == []
+
+
+def test_a_list_has_large_arguments_cut(rig: Rig) -> None:
+    rig.client().insert(A, "x" * 100_000)
+    child, manager = rig.child(), rig.manager()
+    child.fail(rig.claim(child), Failure("m" * 9000), ONCE)
+    (row,) = manager.failed_page(ALL, Wanted()).rows
+    assert (row.size, len(row.raw) < 10_000, len(row.error) < 3000) == (100_002, True, True)
+    whole = manager.failed_get(row.id)
+    assert (len(whole.raw), len(whole.error)) == (100_002, 9000)
 
 
 def test_a_retry_is_a_new_job_linked_to_the_record(rig: Rig) -> None:

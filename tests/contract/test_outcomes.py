@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
-from wmcore.backends.base import Filter, NewJob
+from wmcore.backends.base import Filter, NewJob, Wanted
 from wmcore.errors import Fenced
 from wmcore.model import Failure, Outcome, RetryPolicy
 
@@ -44,7 +44,7 @@ def test_the_last_failure_keeps_arguments_and_all_attempts(rig: Rig) -> None:
     assert rig.jobs() == []
     assert rig.count("wm_attempt") == 0
     manager = rig.manager()
-    (listed,), _ = manager.failed_list(Filter(), None, 10)
+    (listed,) = manager.failed_page(Filter(), Wanted()).rows
     record = manager.failed_get(listed.id)
     assert (record.raw, record.uniqkey, record.coalesce, record.priority) == (b'{"foo":1}', "u", "c", 7)
     assert (record.funcname, record.job, record.error, record.slot) == (A, job.id, "no 2", 2)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, C, Rig
-from wmcore.backends.base import Filter, NewJob
+from wmcore.backends.base import Filter, NewJob, Wanted
 from wmcore.errors import QueueDown, Refused
 from wmcore.loading import Limits
 from wmcore.model import Failure, Outcome, RetryPolicy
@@ -161,7 +161,7 @@ def test_failed_jobs_are_dated_by_the_server(rig: Rig, monkeypatch: pytest.Monke
     rig.client().insert(A, 1)
     child = rig.child()
     child.fail(rig.claim(child), Failure("no"), RetryPolicy(keep_exit_status_seconds=50))
-    (row,), _ = rig.manager().failed_list(Filter(), None, 1)
+    (row,) = rig.manager().failed_page(Filter(), Wanted()).rows
     assert abs(row.failed_at - right()) < 60
     ((ended, after),) = rig.sql("SELECT completion_time, delete_after FROM exitstatus")
     assert abs(ended - right()) < 60

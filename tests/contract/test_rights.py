@@ -8,7 +8,7 @@ from sqlalchemy.pool import NullPool
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, ONCE, A, Rig
-from wmcore.backends.base import Filter
+from wmcore.backends.base import Filter, Wanted
 from wmcore.backends.theschwartz import check, init_db
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
@@ -53,7 +53,7 @@ def test_jobs_are_inserted_run_retried_and_kept(guest: Rig) -> None:
     assert client.handle(job.handle).exit_status() == 0
     again = guest.claim(child)
     assert child.fail(again, Failure("for good"), ONCE) is Outcome.FAILED
-    (row,), _ = manager.failed_list(Filter(), None, 10)
+    (row,) = manager.failed_page(Filter(), Wanted()).rows
     assert row.error == "for good"
     assert manager.failed_retry(row.id)
     manager.clean(90)

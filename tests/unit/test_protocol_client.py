@@ -138,11 +138,17 @@ def test_a_path_that_is_too_long(tmp_path: Path) -> None:
         Client.connect(tmp_path / ("x" * 120))
 
 
-def test_no_permission_names_owner_and_mode(peer: Peer) -> None:
+def test_no_permission_names_owner_group_and_mode(peer: Peer) -> None:
     peer.path.chmod(0o600)
+    about = peer.path.stat()
+    who = f"belongs to user {module._owner(about.st_uid)}, group {module._name_of_group(about.st_gid)}, and has mode"
     error = connect_problem(peer.path, PermissionError(13, "Permission denied"))
     assert isinstance(error, Unreachable)
-    assert f"belongs to {module._owner(peer.path.stat().st_uid)} and has mode 0600" in str(error)
+    assert f"{who} 0600; try as that user" in str(error)
+    assert "member" not in str(error)
+    peer.path.chmod(0o660)
+    error = connect_problem(peer.path, PermissionError(13, "Permission denied"))
+    assert f"{who} 0660; try as that user or a member of that group" in str(error)
 
 
 # -- lines ------------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_a_completion_that_its_child_did_not_count_any_more(board: Scoreboard) -
         assert not board.view(0).counted
         slot.count_completed(1)
         assert board.view(0).counted
-    assert board.counts(1, 1)[COUNTED.index("completed")] == 2
+    assert board.counts(1)[len(COUNTED) + COUNTED.index("completed")] == 2
     slot.started(3)
     slot.finished(3)
     assert not board.view(0).counted
@@ -72,7 +72,7 @@ def test_counts_outlive_a_child_and_its_life_does_not(board: Scoreboard) -> None
     slot.done(failed=True)
     slot.begin_life(2, 2, "y", 2)
     slot.count(2, COUNTED.index("completed"))
-    assert board.counts(2, 8)[COUNTED.index("completed")] == 2
+    assert board.counts(8)[2 * len(COUNTED) + COUNTED.index("completed")] == 2
     assert board.total(W_DROPPED, 8) == 3
     assert (board.view(1).done, board.view(1).failed) == (0, 0)
 
@@ -83,7 +83,7 @@ def test_neighbours_do_not_touch(board: Scoreboard) -> None:
         slot.begin_life(100 + number, 1, chr(97 + number) * 32, 1)
         slot.count(number % 3, 0)
     assert [board.view(number).pid for number in range(8)] == list(range(100, 108))
-    assert [board.counts(index, 8)[0] for index in range(3)] == [3, 3, 2]
+    assert board.counts(8)[:: len(COUNTED)] == [3, 3, 2]
 
 
 def test_orders_reach_the_child(board: Scoreboard) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wmcore.stats import ClassStats, Histogram, Rate, Ring, percentiles
+from wmcore.model import COUNT_LIMIT, FlowRates, QueueFigures
+from wmcore.stats import ClassStats, Flow, Histogram, Rate, Ring
 
 values = st.lists(st.floats(0.02, 1e8), min_size=1, max_size=300)
 
@@ -20,15 +21,14 @@ def test_percentiles_are_within_three_percent(sample: list[float]) -> None:
         assert found == pytest.approx(ordered[rank - 1], rel=0.03)
 
 
-@given(values, values)
-def test_merging_is_adding(left: list[float], right: list[float]) -> None:
-    parts = [Histogram(), Histogram()]
-    whole = Histogram()
-    for part, sample in zip(parts, (left, right), strict=True):
-        for value in sample:
-            part.add(value)
+@given(st.lists(st.tuples(st.integers(0, 150), st.floats(0.02, 1e8)), max_size=200))
+def test_a_ring_is_the_histogram_of_its_last_minute(sample: list[tuple[int, float]]) -> None:
+    ring, whole = Ring(), Histogram()
+    for second, value in sorted(sample):
+        ring.add(value, second)
+        if second > 90:
             whole.add(value)
-    assert percentiles(parts) == percentiles([whole])
+    assert ring.percentiles(150) == whole.percentiles
 
 
 def test_nothing_measured_is_none_not_zero() -> None:
@@ -81,3 +81,39 @@ def test_class_stats_keep_the_three_apart() -> None:
     stats = ClassStats()
     stats.add(1000.0, 10.0, 100.0, 50)
     assert (stats.delay.percentiles(50).max, stats.lateness.percentiles(50).max) == (1000.0, 10.0)
+
+
+def flow(*samples: tuple[float, int, QueueFigures | None]) -> FlowRates:
+    it = Flow()
+    for sample in samples:
+        it.sample(*sample)
+    return it.rates
+
+
+def test_flow_is_unknown_at_first_and_where_nothing_is_known() -> None:
+    ten = QueueFigures(ready=10)
+    assert flow() == flow((0, 5, ten)) == flow((0, 5, ten), (4, 9, ten)) == FlowRates()
+    assert flow((0, 5, None), (10, 25, None)) == FlowRates(None, 2.0, None)
+    assert flow((0, 5, ten), (3, 9, None), (10, 25, ten)) == FlowRates(None, 2.0, None), "since a break"
+
+
+def test_flow_says_when_a_backlog_clears() -> None:
+    rates = flow((0, 0, QueueFigures(ready=98, running=2)), (10, 100, QueueFigures(ready=48, running=2)))
+    assert rates == FlowRates(in_rate=5.0, out_rate=10.0, clears_in_ms=9600.0)
+    assert flow((0, 0, QueueFigures(ready=10)), (10, 20, QueueFigures(ready=30))) == FlowRates(4.0, 2.0, None), "never"
+    assert flow((0, 0, QueueFigures(ready=10)), (10, 20, QueueFigures())).clears_in_ms == 0.0
+    other_daemons = flow((0, 0, QueueFigures(ready=100)), (10, 0, QueueFigures(ready=50)))
+    assert other_daemons == FlowRates(0.0, 0.0, 10_000.0)
+
+
+def test_flow_of_more_jobs_than_are_counted_goes_by_the_oldest() -> None:
+    def many(oldest_ms: float) -> QueueFigures:
+        return QueueFigures(ready=COUNT_LIMIT, oldest_ms=oldest_ms)
+
+    assert flow((0, 0, many(60_000)), (10, 500, many(40_000))) == FlowRates(None, 50.0, 20_000.0)
+    assert flow((0, 0, many(60_000)), (10, 500, many(70_000))) == FlowRates(None, 50.0, None)
+
+
+def test_flow_forgets_after_a_minute() -> None:
+    samples = [(float(second), second * second, QueueFigures(ready=7)) for second in range(200)]
+    assert flow(*samples).out_rate == (199**2 - 139**2) / 60

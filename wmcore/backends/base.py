@@ -206,6 +206,60 @@ class Filter:
     error: str | None = None  # part of the message, without regard to case
     since: float | None = None
     until: float | None = None
+    fingerprint: str | None = None  # "": those that have none
+    retried: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A page of a list; cursors are opaque."""
+
+    cursor: str | None = None
+    limit: int = 100
+    backwards: bool = False  # from the list's other end, or what comes before the cursor
+    count: bool = False  # of failed jobs: the total too
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPage:
+    """Newest first, whichever end it was asked from."""
+
+    rows: "Sequence[FailedRow]"
+    older: str | None = None  # cursors; None: there is nothing
+    newer: str | None = None
+    total: int | None = None
+    at_least: bool = False  # `total` is where the counting stopped
+    scanned: int | None = None  # the search stopped at its bound, after so many records
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGroup:
+    """Those of one fingerprint."""
+
+    fingerprint: str
+    funcname: str | None  # None: of several classes
+    error: str  # normalised
+    count: int
+    at_least: bool
+    first: float
+    last: float
+    newest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGroups:
+    groups: Sequence[FailedGroup]
+    partial: bool = False
+    scanned: int | None = None  # a search looked at the newest so many
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one step of a bulk run did."""
+
+    done: int
+    refused: Sequence[tuple[str, str]]  # id, reason
+    cursor: str | None  # of the next step; None: that was the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +293,8 @@ class FailedRow:
     slot: int | None = None
     retried_as: str | None = None
     attempts: tuple[AttemptRow, ...] = ()  # only `failed_get` fills them in
+    fingerprint: str = ""
+    size: int = 0  # bytes of the whole argument: in a list, `raw` is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +308,32 @@ class JobRow:
     grabbed_until: float
     priority: int | None
     uniqkey: str | None
-    raw: bytes
+    raw: bytes  # cut
     now: float  # the server's clock when the row was read
+    size: int = 0  # bytes of the whole argument
 
     @property
     def state(self) -> str:
         return _state(self.run_after, self.grabbed_until, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs in the queue; all given conditions hold."""
+
+    funcname: str | None = None
+    state: str | None = None
+    text: str | None = None  # part of the uniqkey or of the readable argument, without regard to case
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """In the order of the list, whichever end it was asked from."""
+
+    rows: Sequence[JobRow]
+    behind: str | None = None  # cursors; None: there is nothing
+    before: str | None = None
+    scanned: int | None = None  # the search stopped at its bound, after so many rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,14 +389,24 @@ class ManagerQueue(Protocol):
         """At the start: release every claim that stands under this daemon's name and whose owner is not in `known`
         (open books, children of the former life that are still at work). Returns the job ids."""
 
-    def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
-        """Jobs in the queue by id, from behind `after`."""
+    def jobs(self, which: JobFilter, wanted: Wanted) -> JobPage:
+        """Jobs in the queue, database by database; of one class as they fall due, else by number. Bounded."""
 
     def failed_count(self, which: Filter) -> int:
         """Bounded by COUNT_LIMIT."""
 
-    def failed_list(self, which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
-        """Newest first, and the cursor of the next page."""
+    def failed_total(self, which: Filter, most: int) -> tuple[int, bool]:
+        """Up to `most`, before thousands of them are changed; and whether these are all. May take seconds."""
+
+    def failed_page(self, which: Filter, wanted: Wanted) -> FailedPage:
+        """By time of failure. Bounded: what a search does not reach is behind the cursor."""
+
+    def failed_groups(self, which: Filter, limit: int) -> FailedGroups:
+        """By fingerprint, the group with the newest record first. Bounded."""
+
+    def failed_chunk(self, action: str, which: Filter, cursor: str | None, limit: int) -> Chunk:
+        """`retry` or `delete` the next `limit` of them, newest first, in a transaction for each database. What was
+        retried before is refused."""
 
     def failed_get(self, failed_id: str) -> FailedRow:
         """With all attempts; raises NotFound."""

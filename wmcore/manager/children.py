@@ -166,8 +166,8 @@ class Children:
         return view if child.pid and view.pid == child.pid else None
 
     def idle(self) -> list[Child]:
-        views = [(child, self.view(child)) for child in self._by_slot.values() if not child.leaving]
-        return [child for child, view in views if view is not None and view.state is ChildState.IDLE]
+        states = [(child, self._board.state(child.slot)) for child in self._by_slot.values() if not child.leaving]
+        return [child for child, state in states if child.pid and state == (child.pid, ChildState.IDLE)]
 
     def idle_classes(self) -> list[int]:
         """Classes that an idle child could take a job of; empty when nobody is idle."""

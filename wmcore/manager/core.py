@@ -11,7 +11,9 @@ from wmcore import backends, events, link, plan
 from wmcore.config.records import Config
 from wmcore.logs import Formatter, LogFile, redirect_output
 from wmcore.manager.bookkeeper import Bookkeeper
+from wmcore.manager.bulk import BulkRuns
 from wmcore.manager.children import Children
+from wmcore.manager.clock import SteadyClock
 from wmcore.manager.figures import Figures
 from wmcore.manager.formerlife import FormerLife
 from wmcore.manager.loaders import Loaders
@@ -39,6 +41,7 @@ class Manager:
 
     queue: QueueSide  # from the first loader's word on: it knows the queue names
     bookkeeper: Bookkeeper
+    bulk: BulkRuns
 
     def __init__(
         self, config: Config, board: Scoreboard, former: FormerLife, outputs: Outputs,
@@ -49,6 +52,7 @@ class Manager:
         self.board = board
         self.outputs = outputs
         self.started_at = time.time()
+        self.clock = SteadyClock()
         self.state = State([Pool(index, pool, pool.concurrency) for index, pool in enumerate(config.pools)], [])
         self.figures = Figures(board, len(config.classes))
         self.notices: list[str] = []
@@ -89,6 +93,7 @@ class Manager:
         for task in self._tasks:
             task.cancel()
         if self.state.ready:
+            await self.bulk.close()
             await self.bookkeeper.last_try()
             self.queue.close()
         self.note(f"stopped, exit code {self._code}")
@@ -194,8 +199,10 @@ class Manager:
         queue = backends.of(self.config.type).open_manager_queue(self.config, self.state.names)
         self.queue = QueueSide(queue, self.children.idle_classes, self.children.wake)
         self.bookkeeper = Bookkeeper(self, self._former)
+        self.bulk = BulkRuns(self.queue, self.note)
         self.queue.on_up = self.bookkeeper.database_up
         self.queue.on_change = self.note
+        self.queue.on_figures = lambda: self.figures.flow(self.queue.figures, time.monotonic())
         self._tasks += self.queue.tasks(self.config.failed_keep_days)
         self._tasks.append(asyncio.create_task(Trimmer(self).run()))
 
@@ -205,7 +212,7 @@ class Manager:
         """Graceful: children finish the job in hand. A second call changes nothing."""
         if not self.state.stopping:
             self.note("stops when the jobs in hand are done")
-            self.state.stopping = True
+            self._begin_stop()
             if self.config.wait_terminating is not None:
                 self._kill_at = time.monotonic() + self.config.wait_terminating
         self.wake_up()
@@ -213,9 +220,19 @@ class Manager:
     def stop_now(self) -> None:
         """Jobs in hand are given back."""
         self.note("stops at once, jobs in hand are given back")
-        self.state.stopping = True
+        self._begin_stop()
         self._kill_at = time.monotonic()
         self.wake_up()
+
+    def _begin_stop(self) -> None:
+        self.state.stopping = True
+        for pool in self.state.pools:
+            pool.draining_since = pool.draining_since or time.time()
+
+    @property
+    def kill_at(self) -> float | None:
+        """When a stop breaks off the jobs in hand (Unix)."""
+        return None if self._kill_at is None else self.clock.unix(self._kill_at)
 
     def scale_by(self, change: int) -> None:
         """TTIN, TTOU: the first pool."""
@@ -229,6 +246,8 @@ class Manager:
 
     def drain(self, pool: Pool, draining: bool) -> None:
         self.note(f"pool {pool.config.name} {'drains' if draining else 'is resumed'}")
+        if draining != pool.draining:
+            pool.draining_since = time.time() if draining else None
         pool.draining = draining
         self.wake_up()
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from wmcore.backends.base import FailedRow, Filter, ManagerQueue
+from wmcore.backends.base import FailedRow, Filter, ManagerQueue, Wanted
 from wmcore.errors import QueueDown
 from wmcore.model import QueueFigures
 
@@ -69,6 +69,7 @@ class QueueSide:
         self._looked = asyncio.Event()
         self.on_up: Callable[[int], None] = lambda database: None
         self.on_change: Callable[[str], None] = lambda sentence: None
+        self.on_figures: Callable[[], None] = lambda: None
         self._pool = ThreadPoolExecutor(len(self.health) + 4, thread_name_prefix="queue")
         self._failed_stale = asyncio.Event()
 
@@ -189,6 +190,7 @@ class QueueSide:
                 continue
             try:
                 health.figures = await self.thread(self.queue.figures, database)
+                self.on_figures()
             except QueueDown as error:
                 self.down(database, error)
             # A database that answers slowly is asked less often: figures may take 2 % of its time.
@@ -224,8 +226,8 @@ class QueueSide:
 
     async def refresh_failed(self) -> None:
         count = await self.thread(self.queue.failed_count, Filter())
-        recent, _ = await self.thread(self.queue.failed_list, Filter(), None, RECENT)
-        self.failed_count, self.failed_recent = count, recent
+        recent = await self.thread(self.queue.failed_page, Filter(), Wanted(limit=RECENT))
+        self.failed_count, self.failed_recent = count, list(recent.rows)
 
     async def _clean_loop(self, keep_days: float) -> None:
         pause = FIRST_CLEAN_SECONDS

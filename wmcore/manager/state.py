@@ -17,6 +17,7 @@ class Pool:
     config: PoolConfig
     wanted: int
     draining: bool = False
+    draining_since: float | None = None  # Unix; of a drain or a stop
     strikes: int = 0  # children in a row that died before they did anything
     not_before: float = 0.0  # monotonic; back-off
     struck_at: float = 0.0  # monotonic

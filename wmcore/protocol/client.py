@@ -7,6 +7,7 @@ skipped, and of the status frames that have come only the newest is kept: a read
 import asyncio
 import contextlib
 import errno
+import grp
 import pwd
 import socket
 import stat
@@ -16,10 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from wmcore.errors import NoDaemon, NotFound, ProtocolError, QueueDown, Refused, WmError
-from wmcore.protocol import framing
+from wmcore.protocol import delta, framing
 from wmcore.protocol.framing import Code, Reply, RpcError
-from wmcore.protocol.messages import Request, Status, Subscribe
+from wmcore.protocol.messages import Request, Status, StatusRows, Subscribe
 
 MAX_REPLY = 64 * 1024 * 1024
 """Bytes of one reply line; more is not a daemon of ours."""
@@ -97,6 +100,13 @@ def _typed(body: Any, kind: Any) -> Any:
         raise ProtocolError(f"the daemon's answer is not understood (another version?): {error.message}") from None
 
 
+def _merged(before: Status, reply: Reply) -> Status:
+    try:
+        return delta.merged(before, _typed(reply.params, StatusRows))
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"the daemon's frame is not understood (another version?): {error}") from None
+
+
 def connect_problem(path: Path, error: OSError) -> NoDaemon:
     """Why nobody could be reached, in a sentence."""
     try:
@@ -109,10 +119,11 @@ def connect_problem(path: Path, error: OSError) -> NoDaemon:
     if not stat.S_ISSOCK(about.st_mode):
         return NoDaemon(f"no daemon at {path}: that is not a socket; name a socket or a conf.yml")
     if isinstance(error, PermissionError):
-        mode = f"{stat.S_IMODE(about.st_mode):04o}"
+        group = _name_of_group(about.st_gid)
+        who = f"that user or a member of that group (usermod -aG {group} YOU)" if about.st_mode & 0o020 else "that user"
         return NotAllowed(
-            f"no permission to speak with the daemon at {path}: the socket belongs to {_owner(about.st_uid)} "
-            f"and has mode {mode}; try as that user"
+            f"no permission to speak with the daemon at {path}: the socket belongs to user {_owner(about.st_uid)}, "
+            f"group {group}, and has mode {stat.S_IMODE(about.st_mode):04o}; try as {who}"
         )
     if error.errno == errno.ECONNREFUSED:
         return NoDaemon(f"no daemon at {path}: the socket is there, but nobody listens (it has died; start it again)")
@@ -126,6 +137,13 @@ def _owner(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+def _name_of_group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def _lost(path: Path) -> ConnectionLost:
@@ -218,7 +236,8 @@ class AsyncClient:
         self._writer = writer
         self._calls: dict[int, asyncio.Future[Reply]] = {}
         self._last_id = 0
-        self._frame: Reply | None = None
+        self._last: Status | None = None  # what changed rows are merged over
+        self._frame: Status | None = None
         self._news = asyncio.Event()  # a frame has come, or the connection is over
         self._over: WmError | None = None
         self._closing = False
@@ -259,13 +278,16 @@ class AsyncClient:
     async def frames(self, interval: float = 1.0) -> AsyncIterator[Status]:
         """Subscribes, then yields each newest Status. Ends after `close()`; raises ConnectionLost when the daemon goes,
         ProtocolError where a frame is not understood. Call it again to change the interval; one iteration at a time."""
-        await self.call(Subscribe(interval=interval))
+        try:
+            await self.call(Subscribe(interval=interval, delta="rows"))
+        except ProtocolError:  # an older daemon
+            await self.call(Subscribe(interval=interval))
         while True:
             await self._news.wait()
             self._news.clear()
             frame, self._frame = self._frame, None
             if frame is not None:
-                yield _typed(frame.params, Status)
+                yield frame
             if self._over is not None:
                 self._news.set()  # for whoever asks next
                 if self._closing:
@@ -296,13 +318,18 @@ class AsyncClient:
 
     def _take(self, reply: Reply) -> None:
         if reply.method == "status":
-            self._frame = reply  # the one before, if nobody has taken it, is old
-            self._news.set()
+            self._show(_typed(reply.params, Status))
+        elif reply.method == "status.rows" and self._last is not None:
+            self._show(_merged(self._last, reply))
         elif reply.method is None and isinstance(reply.id, int):
             if (future := self._calls.get(reply.id)) is not None and not future.done():
                 future.set_result(reply)
         elif reply.method is None and reply.error is not None:  # no id: it is about the connection
             self._end(error_of(reply.error.code, reply.error.message))
+
+    def _show(self, frame: Status) -> None:
+        self._last = self._frame = frame  # the one before, if nobody has taken it, is old
+        self._news.set()
 
     def _end(self, error: WmError) -> None:
         if self._over is not None:

@@ -5,8 +5,30 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from wmcore.backends.base import Book, Closed, Due, FailedRow, Filter, JobRow, SlowBatch
-from wmcore.backends.theschwartz import cleaning, failed, rows, schema
+from wmcore.backends.base import (
+    Book,
+    Chunk,
+    Closed,
+    Due,
+    FailedGroups,
+    FailedPage,
+    FailedRow,
+    Filter,
+    JobFilter,
+    JobPage,
+    SlowBatch,
+    Wanted,
+)
+from wmcore.backends.theschwartz import (
+    cleaning,
+    failed,
+    failedchanges,
+    failedgroups,
+    failedpages,
+    joblist,
+    rows,
+    schema,
+)
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
@@ -14,7 +36,7 @@ from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.backends.theschwartz.selecting import Selection, claimable
 from wmcore.backends.theschwartz.trimming import trim
 from wmcore.config.records import Config, DatabaseConfig
-from wmcore.errors import NotFound, QueueDown, Refused
+from wmcore.errors import NotFound, QueueDown
 from wmcore.model import COUNT_LIMIT, QueueFigures
 
 LOCAL = "l"
@@ -43,17 +65,17 @@ def local_store(state_dir: Path) -> Database:
 
 
 def prepare_local(db: Database) -> Database:
-    """The daemon's own store, its table made where it is missing."""
+    """The daemon's own store, its table made where it is missing, or is an earlier version's."""
     db.connect()
 
     def make() -> None:
         db.look_again()  # another child may have been quicker
-        if not db.has("wm_failed"):
-            for statement in schema.ours(db)["wm_failed"]:
-                db.run(statement)
+        missing = schema.failed_additions(db) if db.has("wm_failed") else schema.ours(db)["wm_failed"]
+        for statement in list(missing):
+            db.run(statement)
         db.look_again()
 
-    if not db.has("wm_failed"):
+    if not db.fingerprints:
         db.atomically(make)
     return db
 
@@ -164,37 +186,8 @@ class TheSchwartzManager:
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
-    def jobs(self, funcname: str | None, state: str | None, after: str | None, limit: int) -> list[JobRow]:
-        place, number = rows.split_id(after, "job") if after else ("0", 0)
-        found: list[JobRow] = []
-        for database, db in enumerate(self._here.databases):
-            if database < int(place) or len(found) >= limit:
-                continue
-            behind = number if database == int(place) else 0
-            found += self._jobs_of(db, funcname, state, behind, limit - len(found))
-        return found
-
-    def _jobs_of(self, db: Database, funcname: str | None, state: str | None, behind: int, limit: int) -> list[JobRow]:
-        funcids = Funcids(db)
-        second = db.dialect.second
-        states = {
-            None: "",
-            "ready": f" AND run_after <= {second} AND grabbed_until <= {second}",
-            "delayed": f" AND run_after > {second} AND grabbed_until <= {second}",
-            "running": f" AND grabbed_until > {second}",
-        }
-        if state not in states:
-            raise Refused(f"a job is ready, delayed or running, never {state!r}")
-        where, values = states[state], {"behind": behind}
-        if funcname is not None:
-            funcid = funcids.get(funcname)
-            if funcid is None:
-                return []
-            where += " AND funcid = :funcid"
-            values["funcid"] = funcid
-        names = funcids.names()
-        found = db.rows(f"{rows.select(db)} WHERE jobid > :behind{where} ORDER BY jobid LIMIT {int(limit)}", values)
-        return [_job_row(db, rows.read(row), names) for row in found]
+    def jobs(self, which: JobFilter, wanted: Wanted) -> JobPage:
+        return joblist.page(self._here.databases, which, wanted)
 
     def _stores(self) -> list[Store]:
         """Of the databases that answer; the daemon's own too where one of them has, or once had, no table for it."""
@@ -216,10 +209,19 @@ class TheSchwartzManager:
         return stores
 
     def failed_count(self, which: Filter) -> int:
-        return min(COUNT_LIMIT, sum(store.count(which) for store in self._stores()))
+        return failedpages.total(self._stores(), which, COUNT_LIMIT)[0]
 
-    def failed_list(self, which: Filter, cursor: str | None, limit: int) -> tuple[list[FailedRow], str | None]:
-        return failed.page(self._stores(), which, cursor, limit)
+    def failed_total(self, which: Filter, most: int) -> tuple[int, bool]:
+        return failedpages.total(self._stores(), which, most)
+
+    def failed_page(self, which: Filter, wanted: Wanted) -> FailedPage:
+        return failedpages.page(self._stores(), which, wanted)
+
+    def failed_groups(self, which: Filter, limit: int) -> FailedGroups:
+        return failedgroups.groups(self._stores(), which, limit)
+
+    def failed_chunk(self, action: str, which: Filter, cursor: str | None, limit: int) -> Chunk:
+        return failedchanges.chunk(self._stores(), self._homes, action, which, cursor, limit)
 
     def _store_of(self, failed_id: str) -> tuple[Store, int]:
         key, number = rows.split_id(failed_id, "failed")
@@ -234,16 +236,24 @@ class TheSchwartzManager:
 
     def failed_retry(self, failed_id: str) -> str:
         store, number = self._store_of(failed_id)
-        home = store.db if store.key != LOCAL else self._home_of(store.origin(number))
-        return failed.retry(store, home, number)
+        homes = self._homes(store, [number])
+        if number not in homes:
+            raise failed.gone(failed_id)
+        return failedchanges.retry(store, homes[number], number)
 
-    def _home_of(self, origin: str | None) -> Database:
-        """The database that a record of the daemon's own store came from; the first where it is not used any more."""
-        return next((db for db in self._here.databases if db.name == origin), self._here.databases[0])
+    def _homes(self, store: Store, numbers: Sequence[int]) -> dict[int, Database]:
+        """The databases that records came from; for those of the daemon's own store the first one, where theirs is not
+        used any more."""
+        if store.key != LOCAL:
+            return dict.fromkeys(numbers, store.db)
+        by_name = {db.name: db for db in self._here.databases}
+        first = self._here.databases[0]
+        return {number: by_name.get(name or "", first) for number, name in store.origins(numbers).items()}
 
     def failed_delete(self, failed_id: str) -> None:
         store, number = self._store_of(failed_id)
-        store.delete(number)
+        if not store.delete([number]):
+            raise failed.gone(failed_id)
 
     def clean(self, failed_keep_days: float) -> None:
         cleaning.forget_failed([store.db for store in self._stores()], failed_keep_days)
@@ -257,11 +267,3 @@ class TheSchwartzManager:
     def close(self) -> None:
         for db in [*self._here.databases, self._here.local]:
             db.close()
-
-
-def _job_row(db: Database, row: rows.Row, names: dict[int, str]) -> JobRow:
-    return JobRow(
-        id=rows.job_id(db, row.jobid), funcname=names.get(row.funcid, f"funcid {row.funcid}"),
-        insert_time=row.insert_time, run_after=row.run_after, grabbed_until=row.grabbed_until, priority=row.priority,
-        uniqkey=row.uniqkey, raw=row.raw, now=row.now,
-    )  # fmt: skip

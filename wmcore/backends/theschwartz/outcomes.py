@@ -222,9 +222,8 @@ def _write_failed(
     if store.fingerprints:
         values["fingerprint"] = fingerprint(funcname, failure.message)
     columns = ", ".join(store.dialect.coalesce if name == "coalesce" else name for name in values)
-    store.run(
-        f"INSERT INTO {store.table('wm_failed')} ({columns}) VALUES ({', '.join(f':{name}' for name in values)})", values
-    )
+    places = ", ".join(f":{name}" for name in values)
+    store.run(f"INSERT INTO {store.table('wm_failed')} ({columns}) VALUES ({places})", values)
 
 
 def _write_failed_locally(

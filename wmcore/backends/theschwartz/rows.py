@@ -45,7 +45,7 @@ def read(row: Any) -> Row:
     return Row(
         jobid=int(jobid),
         funcid=int(funcid),
-        raw=_bytes(arg),
+        raw=as_bytes(arg),
         uniqkey=uniqkey,
         insert_time=float(fine if fine is not None else insert_time or 0),
         run_after=float(run_after or 0),
@@ -56,7 +56,7 @@ def read(row: Any) -> Row:
     )
 
 
-def _bytes(value: Any) -> bytes:
+def as_bytes(value: Any) -> bytes:
     """SQLite keeps text where text was put (Perl does); everybody else has bytes."""
     if value is None:
         return b""

@@ -68,7 +68,7 @@ METHODS: dict[str, type[Request]] = {
     kind.method: kind
     for kind in (
         Hello, GetStatus, Subscribe, GetChildren, Scale, Drain, Resume, Pause, Unpause, Recycle, Kill, Reload, Stop,
-        ListJobs, ListFailed, GetFailed, RetryFailed, DeleteFailed, TailLog,
+        ListJobs, ListFailed, GroupFailed, GetFailed, RetryFailed, DeleteFailed, StartBulk, StopBulk, ListBulk, TailLog,
     )
 }  # fmt: skip
 

@@ -1,0 +1,19 @@
+"""Unix time of moments of the monotonic clock."""
+
+import time
+
+SLACK = 0.05
+"""Seconds: so far the two may drift apart before the difference is taken anew."""
+
+
+class SteadyClock:
+    """The same answer for the same moment whenever it is asked: else every row of a status would change each time."""
+
+    def __init__(self) -> None:
+        self._difference = time.time() - time.monotonic()
+
+    def unix(self, monotonic: float) -> float:
+        now = time.time() - time.monotonic()
+        if abs(now - self._difference) > SLACK:
+            self._difference = now
+        return round(monotonic + self._difference, 3)
