@@ -16,8 +16,8 @@ from textual.filter import LineFilter
 from textual.widgets import Input
 
 from wmcore.errors import WmError
-from wmcore.protocol.messages import Bulk, Child, QueuedJob, Request, Status
-from wmtui import exporting, forecast, keymap, recordtext
+from wmcore.protocol.messages import Child, QueuedJob, Request, Status
+from wmtui import bulkwords, exporting, forecast, keymap, recordtext
 from wmtui.cells import Cell
 from wmtui.failedlist import FailedList
 from wmtui.feed import Feed, Frame, SocketFeed
@@ -139,6 +139,9 @@ class ConsoleApp(App[None]):
     def on_feed_news(self, event: FeedNews) -> None:
         session = event.session
         said = session.take(event.news, self.now())
+        if session.ended:
+            said = bulkwords.end(session.ended)
+            session.failed.forget()  # what it did to them is not to be seen in what is here
         if said:
             self.say(said if len(self.sessions) == 1 else f"{self.called(session)}: {said}")
         if session is not self.session and self.main.view is not self.main.fleet_view:
@@ -298,28 +301,8 @@ class ConsoleApp(App[None]):
 
     # -- bulk runs ---------------------------------------------------------------------------------------------------
 
-    def running_bulk(self) -> Bulk | None:
-        runs = self.status.bulk if self.status else []
-        return next((run for run in runs if run.ended_at is None), None)
-
-    def bulk_cell(self) -> Cell | None:
-        """The run that goes on, or the one that has just ended."""
-        runs = self.status.bulk if self.status else []
-        now = self.status.now if self.status else 0.0
-        run = self.running_bulk() or next((run for run in runs if now - (run.ended_at or 0.0) < NOTICE_SECONDS), None)
-        if run is None:
-            return None
-        gone = run.done + run.refused
-        part = gone / run.total if run.total else 1.0
-        bar = ("#" * round(part * 16)).ljust(16, ".")
-        refused = f", {run.refused:,} refused" if run.refused else ""
-        error = f": {clean(run.error)}" if run.error else ""
-        more = "+" if run.at_least else ""
-        told = f"{clean(run.action)} {clean(run.state)} [{bar}] {run.done:,} of {run.total:,}{more}{refused}{error}"
-        return Cell(told + ("  b stops it" if run.ended_at is None else ""), "bold")
-
     def stop_bulk(self) -> None:
-        run = self.running_bulk()
+        run = bulkwords.running(self.status)
         if run is None:
             self.say("no bulk action is running")
         else:
@@ -362,17 +345,13 @@ class ConsoleApp(App[None]):
         self.push_screen(TextPage(f"job {job.id}", lambda: recordtext.job_text(job, self.now())))
 
     def open_child(self, child: Child) -> None:
-        session, key = self.session, (child.slot, child.pid)
-        last = [child]
+        session, last = self.session, child
 
         def text() -> Text:
-            status = session.shown
-            if status is None:
-                return Text()
-            found = next((each for each in status.children if (each.slot, each.pid) == key), None)
-            last[0] = found or last[0]
-            shown = recordtext.child_text(last[0], status)
-            return shown if found else Text("This child has gone. What was known last:\n\n", "bold") + shown
+            nonlocal last
+            found, shown = recordtext.child_now(last, session.shown)
+            last = found
+            return shown
 
         self.push_screen(TextPage(f"child {child.pid} in slot {child.slot}", text))
 

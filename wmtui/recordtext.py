@@ -82,6 +82,16 @@ def job_text(job: QueuedJob, now: float) -> Text:
     return text
 
 
+def child_now(child: Child, status: Status | None) -> tuple[Child, Text]:
+    """As it is now, or as it was known last."""
+    if status is None:
+        return child, Text()
+    found = next((each for each in status.children if (each.slot, each.pid) == (child.slot, child.pid)), None)
+    if found is not None:
+        return found, child_text(found, status)
+    return child, Text("This child has gone. What was known last:\n\n", "bold") + child_text(child, status)
+
+
 def child_text(child: Child, status: Status) -> Text:
     """With the figures of the class that it is at: is this usual?"""
     text = Text()

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from wmcore.protocol.messages import FailedGroups, HelloReply, QueuedJob, Status
+from wmcore.protocol.messages import Bulk, FailedGroups, HelloReply, QueuedJob, Status
 from wmtui.failedlist import FailedList, retried
 from wmtui.feed import Connecting, Feed, Frame, Greeted, Lost, News
 from wmtui.picture import Link, Phase, Picture
@@ -20,6 +20,7 @@ class Session:
         self.jobs: Stretch[QueuedJob] = Stretch()
         self.jobs_of: str | None = None  # the class
         self.jobs_text = ""  # their filter, as it was typed
+        self.ended: Bulk | None = None  # the newest frame brought the end of it
         self.hello: HelloReply | None = None
         self.held: Status | None = None  # the picture is held still: this is shown, whatever comes
 
@@ -58,6 +59,7 @@ class Session:
 
     def take(self, news: News, now: float) -> str:
         """Returns what is to be said about it, mostly nothing."""
+        self.ended = None
         match news:
             case Connecting(attempt):
                 self.picture = replace(self.picture, link=replace(self.picture.link, attempt=attempt, retry_at=None))
@@ -67,6 +69,8 @@ class Session:
                 self.hello = hello
                 self.picture = replace(self.picture, role=hello.role)
             case Frame(status):
+                running = [run.id for run in self.status.bulk if run.ended_at is None] if self.status else []
+                self.ended = next((run for run in status.bulk if run.id in running and run.ended_at is not None), None)
                 said = "connected again" if self.picture.link.reason else ""
                 self.picture = self.picture.with_status(status, now)
                 self.failed.merge(status.failed)

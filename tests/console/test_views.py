@@ -275,6 +275,11 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         await c.sees("retry running [########........] 20 of 40")
         await c.press("b")
         await c.asked(m.StopBulk(id="b1"))
+        asked_before = len(await asked(c, m.ListFailed))
+        daemon.status.bulk[0] = msgspec.structs.replace(daemon.status.bulk[0], state="stopped", ended_at=c.now())
+        await c.frame()
+        await c.sees("retry stopped: 20 of 40")
+        await c.until(lambda: sum(isinstance(each, m.ListFailed) for each in daemon.asked) > asked_before)
 
 
 async def test_the_record_beside_the_list_on_a_wide_screen(daemon: Daemon) -> None:
@@ -382,7 +387,8 @@ async def test_commands_that_look(daemon: Daemon) -> None:
         for line, words in (
             ("children", "[2 Children]"), (f"jobs --class {B}", f"jobs of {B}"), ("failed list --error Fail", "Fail:"),
             ("log --error", "the error log"), ("view q", "[3 Queue]"), ("status", "[1 Overview]"),
-            ("sort ready", "sorted by ready, most first"), ("check", "OK: 4 of 4 children running"), ("failed show 0-12", "attempt 4"),
+            ("sort ready", "sorted by ready, most first"), ("check", "OK: 4 of 4 children running"),
+            ("failed show 0-12", "attempt 4"),
         ):  # fmt: skip
             await typed(c, line)
             await c.sees(words)

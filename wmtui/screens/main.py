@@ -7,7 +7,7 @@ from textual.widgets import ContentSwitcher
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter
-from wmtui import commanding, commandline, headline, keymap
+from wmtui import bulkwords, commanding, commandline, headline, keymap
 from wmtui.cells import Cell
 from wmtui.messages import CursorMoved, Said
 from wmtui.picture import Phase
@@ -102,12 +102,14 @@ class MainScreen(ConsoleScreen):
         if not self.is_mounted or self.has_class("-small"):
             return
         app, view = self.console_app, self.view
+        run = bulkwords.running(app.status)
         pending = app.pending_cell()
-        cell = pending or app.notice_cell() or app.bulk_cell() or Cell(view.note() or view.target.detail(), "dim")
+        progress = bulkwords.progress(run) if run is not None else None
+        cell = pending or progress or app.notice_cell() or Cell(view.note() or view.target.detail(), "dim")
         self._lines("status").set_lines([[cell]])
         states = [name for name, so in (
             ("typing", self.prompt.kind),
-            ("pending", pending), ("lost", app.disconnected), ("bulk", app.running_bulk()), ("held", app.session.held),
+            ("pending", pending), ("lost", app.disconnected), ("bulk", run), ("held", app.session.held),
         ) if so]  # fmt: skip
         keys = app.keys.hints(("frame", "view"), view.pane.pane, states, bool(app.why_no_writing()))
         self._lines("hints").set_parts(hint_cells(keys), [])

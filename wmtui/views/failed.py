@@ -13,7 +13,7 @@ from wmtui import rows
 from wmtui.failedlist import EVERYTHING
 from wmtui.filtering import failed_filter
 from wmtui.formatting import count
-from wmtui.printing import clean
+from wmtui.printing import clean, plural
 from wmtui.recordtext import record_text
 from wmtui.session import Session
 from wmtui.stretch import Want
@@ -64,7 +64,7 @@ class Failed(View):
             self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
             self.groups.set_rows(rows.group_rows(found, now))
         self.page.display = self.app.size.width >= 140 and not self.grouped
-        if self._asking is None and known.filter != EVERYTHING and not known.begun:
+        if self._asking is None and not known.begun and (known.filter != EVERYTHING or not known.records):
             self._ask("first")
 
     @property
@@ -86,7 +86,7 @@ class Failed(View):
             if found is None:
                 return "groups: asking ..."
             part = f", of the newest {found.scanned or 0:,} failed jobs" if found.partial else ""
-            return f"{said}{len(found.groups)} groups by class and error{part}"
+            return f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
         if session.failed.partial:
             looked = f"{session.failed.scanned or 0:,}"
             return f"{said}{self.total()} found in the first {looked} rows; down goes on, f groups them all"
@@ -107,7 +107,8 @@ class Failed(View):
     # -- filter and groups -------------------------------------------------------------------------------------------
 
     def filter_text(self) -> str:
-        return self.session.failed_text
+        """What was typed; of a group nothing was."""
+        return "" if self.session.failed.filter.fingerprint is not None else self.session.failed_text
 
     def set_filter(self, text: str, pane: str = "") -> None:
         self.narrow(failed_filter(text, self.console_app.now()), text.strip())
