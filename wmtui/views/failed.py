@@ -90,7 +90,7 @@ class Failed(View):
         if session.failed.partial:
             looked = f"{session.failed.scanned or 0:,}"
             return f"{said}{self.total()} found in the first {looked} rows; down goes on, f groups them all"
-        return f"{said}{self.total()} failed jobs" if said else ""
+        return f"{said}{self.total()} failed job{'' if self.total() == '1' else 's'}" if said else ""
 
     def entered(self) -> None:
         self.paint()
