@@ -21,6 +21,7 @@ Why = Literal["", "denied", "foreign"]
 @dataclass(frozen=True, slots=True)
 class Connecting:
     attempt: int
+    step: str = "the socket"  # what is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class SocketFeed:
             reason, why = "the daemon has closed the connection", why_of(None)
             try:
                 self._client = await AsyncClient.connect(self.path)
+                post(Connecting(attempt, "the daemon to say hello"))
                 post(Greeted(await self._client.call(Hello())))
+                post(Connecting(attempt, "its first status"))
                 async for status in self._client.frames(self.interval):
                     attempt = 0
                     post(Frame(status))

@@ -111,7 +111,7 @@ def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> l
     if phase in (Phase.LOST, Phase.STOPPED, Phase.DENIED, Phase.FOREIGN):
         return _off(picture, phase, now, daemon)
     if status is None:
-        return [[Cell(f"connecting to {clean(daemon)}, attempt {picture.link.attempt}")]]
+        return _connecting(picture, now, daemon)
     lines: list[list[Cell]] = []
     if picture.restarted and now - picture.restarted_at < RESTART_SHOWN_SECONDS:
         lines.append([Cell(picture.restarted, URGENT), Cell(f"up {age(status.now - status.started_at)}")])
@@ -124,6 +124,20 @@ def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> l
     else:
         lines += [_pool_banner(pool, status) for pool in status.pools if pool.state == "draining"]
     return lines + [[Cell(clean(notice), "bold")] for notice in status.notices]
+
+
+LONG_SECONDS = 3.0
+
+
+def _connecting(picture: Picture, now: float, daemon: str) -> list[list[Cell]]:
+    link = picture.link
+    waits = now - link.since if link.since else 0.0
+    lines = [[Cell(f"connecting to {clean(daemon)}, attempt {link.attempt}", "bold")]]
+    if link.step:
+        lines.append([Cell(f"waiting for {link.step} ... {age(waits)}")])
+    if waits > LONG_SECONDS:
+        lines.append([Cell(f"This takes long: is the daemon busy, or stopped? wmtui status -t {clean(daemon)}")])
+    return lines
 
 
 OFF_WORDS = {

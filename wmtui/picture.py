@@ -29,6 +29,8 @@ class Link:
     reason: str = ""  # why it was lost
     retry_at: float | None = None  # None: an attempt is under way
     why: str = ""  # feed.Why
+    step: str = ""  # of an attempt under way
+    since: float = 0.0  # when the first attempt began
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,10 @@ class Session:
         """Returns what is to be said about it, mostly nothing."""
         self.ended = None
         match news:
-            case Connecting(attempt):
-                self.picture = replace(self.picture, link=replace(self.picture.link, attempt=attempt, retry_at=None))
+            case Connecting(attempt, step):
+                since = self.picture.link.since or now
+                link = replace(self.picture.link, attempt=attempt, retry_at=None, step=step, since=since)
+                self.picture = replace(self.picture, link=link)
             case Lost(reason, attempt, retry_at, why):
                 self.picture = replace(self.picture, link=Link(False, attempt, reason, retry_at, why))
             case Greeted(hello):

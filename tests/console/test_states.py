@@ -57,6 +57,17 @@ async def test_no_permission_names_who_has_it(daemon: Daemon, monkeypatch: pytes
         await c.until(lambda: f"group {group}" in " ".join(c.text.split()))
 
 
+async def test_connecting_says_what_it_waits_for(daemon: Daemon) -> None:
+    now = Now(1000.0)
+    daemon.answers[m.Subscribe] = lambda request: m.Subscription(interval=1.0)  # and no status behind it
+    async with ConsoleApp(SocketFeed(daemon.path), UNICODE, now=now).run_test(size=(80, 24)) as pilot:
+        c = Console(pilot.app, pilot, daemon, now)  # type: ignore[arg-type]
+        await c.sees("waiting for its first status")
+        now.value += 4
+        c.app.tick()
+        await c.sees("This takes long")
+
+
 async def test_another_protocol_is_a_state_of_its_own(daemon: Daemon) -> None:
     daemon.answers[m.Subscribe] = lambda request: {"interval": "often"}
     async with unseen(daemon).run_test(size=(80, 24)) as pilot:

@@ -24,7 +24,7 @@ from wmtui.widgets.hints import hint_cells
 from wmtui.widgets.prompt import Prompt
 from wmtui.widgets.textline import TextLines
 
-MOST_BANNERS = 3
+MOST_BANNERS = 5
 MOST_BACK = 20
 
 

@@ -52,4 +52,11 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
 
 
-VERBS = (Verb("attach", "open the console", _run, _arguments),)
+KEYS = """Six views by number key: 1 Overview, 2 Children, 3 Queue, 4 Failed, 5 Log, 6 Fleet.
+  ?  help for the view, made for reading once      q  leave; the daemon goes on
+  /  filter     :  any verb of wmtui, tab completes
+  +  -  then enter: another number of children     D  drain, again: resume
+  r  retry failed jobs     A  all of the filter    K  kill a child; its job is given back
+Upper case stops or destroys something and asks first. --read-only only looks."""
+
+VERBS = (Verb("attach", "open the console", _run, _arguments, KEYS),)
