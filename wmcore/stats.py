@@ -16,8 +16,9 @@ _LOG_GROWTH = math.log(GROWTH)
 _LEAST_MS = 0.01
 WINDOW = 60
 RATE_SECONDS = 10
-FLOW_STEP, FLOW_LEAST = 0.9, 5.0
-"""Seconds between two samples at least, and so long a time says something."""
+FLOW_STEP, FLOW_LEAST, FLOW_WINDOW = 0.9, 5.0, 20.0
+"""Seconds: between two samples at least; so long a time says something; what was longer ago (a thousand jobs inserted
+at once) says nothing of what comes now."""
 
 
 def bucket(value_ms: float) -> int:
@@ -181,7 +182,7 @@ class Flow:
         if self._samples and at - self._samples[-1].at < FLOW_STEP:
             return
         self._samples.append(_Sample(at, ended, figures))
-        while self._samples[0].at < at - WINDOW:
+        while self._samples[0].at < at - FLOW_WINDOW:
             self._samples.popleft()
 
     @property

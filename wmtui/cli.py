@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -76,11 +77,27 @@ def is_check(argv: Sequence[str]) -> bool:
     return any(word == "check" and last not in ("-t", "--target") for last, word in zip(before, argv, strict=False))
 
 
-def all_verbs() -> "list[Verb]":
-    from wmtui.verbs import attach, check, failed, jobs, log, status, steer, top
+MODULES = {
+    "attach": ["attach"],
+    "status": ["status", "children"],
+    "top": ["top"],
+    "steer": ["scale", "drain", "resume", "pause", "unpause", "recycle", "kill", "stop"],
+    "failed": ["failed"],
+    "jobs": ["jobs"],
+    "log": ["log"],
+    "check": ["check"],
+}
+"""Which module of `verbs` has which verbs, in the order of the help."""
 
-    modules = (attach, status, top, steer, failed, jobs, log, check)
-    return [verb for module in modules for verb in module.VERBS]
+
+def verbs_of(modules: Iterable[str]) -> "list[Verb]":
+    return [verb for name in modules for verb in import_module(f"wmtui.verbs.{name}").VERBS]
+
+
+def modules_for(argv: Sequence[str]) -> list[str]:
+    """Only what the words on the command line may mean is loaded: `status` shall answer at once."""
+    named = [module for module, verbs in MODULES.items() if not set(verbs).isdisjoint(argv)]
+    return list(MODULES) if not named or not {"-h", "--help"}.isdisjoint(argv) else named
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -89,7 +106,8 @@ def main(argv: list[str] | None = None) -> int:
     from wmtui import printing
 
     try:
-        args = parse(sys.argv[1:] if argv is None else argv, all_verbs())
+        words = sys.argv[1:] if argv is None else argv
+        args = parse(words, verbs_of(modules_for(words)))
         code: int = args.run(args)
         sys.stdout.flush()
     except WmError as error:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from wmcore import paths
 from wmcore.errors import NoDaemon, UsageError, WmError
-from wmcore.protocol.client import Client, Unreachable
+from wmcore.protocol.blocking import Client, Unreachable
 from wmcore.protocol.messages import Hello, HelloReply
 
 DEFAULT_PIDFILE = "/var/run/workermanager.pid"

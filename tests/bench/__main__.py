@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import console, floor, inserts, memory, million, mixed, pickup, recycle, throughput
+from tests.bench import console, failed, floor, inserts, memory, million, mixed, pickup, recycle, throughput, viewers
 from tests.bench.common import bench_of_arguments, run_parts
 
 PARTS = {
@@ -13,6 +13,8 @@ PARTS = {
     "mixed": mixed.run,
     "million": million.run,
     "inserts": inserts.run,
+    "failed": failed.run,
+    "viewers": viewers.run,
     "console": console.run,
 }
 

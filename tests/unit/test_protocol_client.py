@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.peer import HANG_UP, SILENCE, Peer, golden
 from wmcore.errors import NoDaemon, NotFound, ProtocolError, QueueDown, Refused, WmError
-from wmcore.protocol import client as module
+from wmcore.protocol import blocking as module
 from wmcore.protocol.client import AsyncClient, Client, ConnectionLost, LineBuffer, Unreachable, connect_problem
 from wmcore.protocol.framing import Code, RpcError, encode_notification, encode_result
 from wmcore.protocol.messages import GetStatus, Scale, Scaled, Status

@@ -5,23 +5,29 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.unit.peer import HANG_UP, Peer, golden, hello
 from wmcore import paths
 from wmcore.protocol.framing import Code, RpcError
 from wmcore.protocol.messages import (
+    Bulk,
     ClassChanged,
     DeleteFailed,
     Drain,
     FailedChanged,
     FailedFilter,
+    FailedGroup,
+    FailedGroups,
     FailedPage,
     GetFailed,
+    GroupFailed,
     JobPage,
     Kill,
     Killed,
@@ -38,12 +44,14 @@ from wmcore.protocol.messages import (
     Scale,
     Scaled,
     SlotsChanged,
+    StartBulk,
     Stop,
+    StopBulk,
     Stopping,
     TailLog,
     Unpause,
 )  # fmt: skip
-from wmtui.cli import main
+from wmtui.cli import MODULES, main, modules_for, verbs_of
 
 Run = Callable[..., int]
 SUMMARIES = golden().failed.recent
@@ -56,6 +64,14 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+
+RUN = Bulk(id="7", action="retry", filter=FailedFilter(), state="running", total=8211)
+REASONS = [RefusedItem(id="0-3", reason="0-3 was retried already, as job 0-9")]
+
+
+def begin(asked: StartBulk) -> Bulk:
+    return msgspec.structs.replace(RUN, action=asked.action, filter=asked.filter)
 
 
 @pytest.fixture
@@ -73,6 +89,10 @@ def peer(tmp_path: Path) -> Iterator[Peer]:
         "failed.list": lambda _: FailedPage(records=SUMMARIES, total=2),
         "failed.retry": lambda asked: FailedChanged(done=asked.ids or ["0-12", "0-11"]),
         "failed.delete": lambda asked: FailedChanged(done=asked.ids or ["0-12", "0-11"]),
+        "failed.groups": lambda _: FailedGroups(groups=[]),
+        "bulk.start": begin,
+        "bulk.list": lambda _: [msgspec.structs.replace(RUN, state="done", done=8209, refused=2, reasons=REASONS)],
+        "bulk.stop": lambda _: msgspec.structs.replace(RUN, state="stopping"),
         "jobs.list": lambda _: JobPage(jobs=[]),
         "log.tail": lambda _: LogLines(path="/nowhere/wm.log", lines=["one", "two\x1b[2J"]),
     }
@@ -109,18 +129,11 @@ def run(peer: Peer) -> Run:
         ("stop", Stop(), "stopping, 4 children left\n"),
         ("stop --now", Stop(now=True), "stopping, 4 children left\n"),
         ("failed retry 0-12 0-11", RetryFailed(ids=["0-12", "0-11"]), "retried 0-12\nretried 0-11\n"),
-        (
-            "failed retry --all --class A --error x",
-            RetryFailed(filter=FailedFilter(class_name="A", error="x"), expected=2),
-            "retried 0-12\nretried 0-11\n",
-        ),
         ("failed delete 0-12", DeleteFailed(ids=["0-12"]), "deleted 0-12\n"),
-        (
-            "failed delete --all --yes --error x",
-            DeleteFailed(filter=FailedFilter(error="x"), expected=2),
-            "deleted 0-12\ndeleted 0-11\n",
-        ),
         ("jobs --class A --state delayed --limit 5", ListJobs(class_name="A", state="delayed", limit=5), "no jobs\n"),
+        ("jobs --text x --last --page 0|0|7", ListJobs(text="x", order="last", cursor="0|0|7"), "no jobs\n"),
+        ("failed groups --class A", GroupFailed(filter=FailedFilter(class_name="A")), "no failed jobs\n"),
+        ("log --level warning --text x", TailLog(lines=20, level="warning", text="x"), "one\ntwo␛[2J\n"),
         ("log -n 2", TailLog(lines=2), "one\ntwo␛[2J\n"),
         ("log --error", TailLog(which="errorlog", lines=20), "one\ntwo␛[2J\n"),
     ],
@@ -176,7 +189,7 @@ def test_lists_are_read_page_by_page(run: Run, peer: Peer, capsys: pytest.Captur
     said = capsys.readouterr()
     assert said.out.count("\n") == 451
     assert "0-449" in said.out
-    assert said.err == "wmtui: there are more than these 450; --limit N shows more\n"
+    assert said.err == "wmtui: there are more than these 450; go on with --page '450', or --limit N\n"
     assert [asked.limit for asked in peer.asked if isinstance(asked, ListJobs)] == [200, 200, 50]
 
 
@@ -212,8 +225,68 @@ def test_deleting_several_asks_on_a_terminal(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     monkeypatch.setattr(sys, "stderr", Terminal())
+    peer.answers["bulk.list"] = lambda _: [msgspec.structs.replace(RUN, state="done", done=2)]
     assert run("failed", "delete", "--all") == code
-    assert isinstance(peer.last(), DeleteFailed if code == 0 else ListFailed)
+    assert [asked for asked in peer.asked if isinstance(asked, StartBulk)] == (
+        [StartBulk(action="delete", expected=2)] if code == 0 else []
+    )
+
+
+def test_a_filter_is_worked_through_by_the_daemon(run: Run, peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    peer.answers["failed.list"] = lambda _: FailedPage(records=SUMMARIES, total=8211)
+    assert run("failed", "retry", "--all", "--class", "A", "--fingerprint", "a1", "--no-retried") == 1
+    which = FailedFilter(class_name="A", fingerprint="a1", retried=False)
+    assert StartBulk(action="retry", expected=8211, filter=which) in peer.asked
+    said = capsys.readouterr()
+    assert said.out == "retried 8209 jobs of 8,211\n"
+    assert said.err == "wmtui: 0-3: 0-3 was retried already, as job 0-9\nwmtui: 1 more were refused\n"
+
+
+def test_control_c_stops_the_run_and_waits_for_it(
+    run: Run, peer: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    naps: list[float] = []
+
+    def interrupted(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("wmtui.verbs.bulk.time.sleep", interrupted)
+    peer.answers["bulk.list"] = lambda _: [msgspec.structs.replace(RUN, state="stopped", done=300)]
+    assert run("failed", "retry", "--all") == 1
+    assert StopBulk(id="7") in peer.asked
+    assert capsys.readouterr() == ("retried 300 jobs of 8,211\n", "wmtui: stopped before the end\n")
+
+
+def test_groups_are_a_table(run: Run, peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    now = time.time()
+    groups = [
+        FailedGroup(fingerprint="a1b2", class_name="mail.Send", error="timeout after N s", count=10_001, at_least=True,
+                    first=now - 7200, last=now - 61, newest="0-9"),
+        FailedGroup(fingerprint="", class_name=None, error="", count=3, first=now - 9e6, last=now - 8e6, newest="0-1"),
+    ]  # fmt: skip
+    peer.answers["failed.groups"] = lambda _: FailedGroups(groups=groups, partial=True, scanned=50_000)
+    assert run("failed", "groups") == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "  COUNT  LAST FIRST FINGERPRINT NEWEST CLASS     ERROR",
+        "10,001+ 1m01s 2h00m a1b2        0-9    mail.Send timeout after N s",
+        "      3   92d  104d -           0-1    (several) (failed before there were fingerprints)",
+    ]
+    assert said.err == "wmtui: this is not everything: the newest 50,000 records were looked at\n"
+
+
+def test_a_list_that_is_not_whole_says_how_to_go_on(run: Run, peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    def page(asked: ListFailed) -> FailedPage:
+        return FailedPage(records=SUMMARIES, total=100_000, at_least=True, cursor="c1", before="c2")
+
+    peer.answers["failed.list"] = page
+    assert run("failed", "list", "--limit", "2", "--oldest", "--page", "c0") == 0
+    assert peer.last() == ListFailed(cursor="c0", limit=2, order="oldest")
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["0-11", "0-12"], "oldest first"
+    assert said.err == "wmtui: these are the oldest 2 of 100,000+; go on with --page 'c2', or --limit N\n"
 
 
 def test_nothing_matching_is_nothing_done(run: Run, peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +329,7 @@ def test_what_argparse_refuses_exits_2(run: Run, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     "words",
     ["scale x", "scale a b 3", "scale +", "failed retry", "failed retry 0-1 --all", "failed delete 0-1 --class A",
-     "log -f --json", "attach", "attach a b", "attach --json"],
+     "attach", "attach a b", "attach --json"],
 )  # fmt: skip
 def test_other_usage_exits_2_before_anything_is_asked(
     run: Run, peer: Peer, capsys: pytest.CaptureFixture[str], words: str
@@ -321,11 +394,24 @@ def test_a_reader_that_has_seen_enough_is_no_error(peer: Peer) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_verbs_load_neither_textual_nor_rich() -> None:
+def test_the_table_of_modules_names_every_verb() -> None:
+    for module, names in MODULES.items():
+        assert [verb.name for verb in verbs_of([module])] == names
+    modules = {path.stem for path in Path(sys.modules["wmtui.verbs.base"].__file__ or "").parent.glob("*.py")}
+    assert modules - {"__init__", "base", "bulk"} == set(MODULES)
+
+
+def test_only_what_may_be_meant_is_loaded() -> None:
+    assert modules_for(["-t", "x", "children", "--json"]) == ["status"]
+    assert modules_for(["-t", "drain", "status"]) == ["status", "steer"], "a target may be called like a verb"
+    assert modules_for(["status", "--help"]) == modules_for([]) == modules_for(["stats"]) == list(MODULES)
+
+
+def test_verbs_load_neither_textual_nor_an_event_loop() -> None:
     code = (
         "import sys, wmtui.cli; assert not [n for n in sys.modules if n.startswith(('wmcore', 'msgspec', 'asyncio'))];"
-        "wmtui.cli.all_verbs();"
-        "print([n for n in sys.modules if n.split('.')[0] in ('textual', 'rich', 'sqlalchemy', 'yaml')])"
+        "wmtui.cli.verbs_of(wmtui.cli.MODULES);"
+        "print([n for n in sys.modules if n.split('.')[0] in ('textual', 'rich', 'sqlalchemy', 'yaml', 'asyncio')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           cwd=Path(__file__).parents[2], timeout=30)  # fmt: skip

@@ -62,24 +62,60 @@ from wmcore.scoreboard.layout import (
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
-    """A slot at one moment."""
+    """A slot at one moment. What only the books need is made when it is asked for: a status looks at a thousand."""
 
     slot: int
     pid: int
-    start: int
     state: ChildState
     class_index: int | None
     job: str | None
-    since_ns: int
-    born_ns: int
-    done: int
-    failed: int
-    deadline_ns: int
-    timeout_ms: int
-    trouble: bool
-    counted: bool  # is the job that was finished last among the counts?
-    owner: str
-    place: Place
+    word: list[int]  # all that the child wrote
+    raw_owner: bytes
+
+    @property
+    def start(self) -> int:
+        return self.word[W_START]
+
+    @property
+    def since_ns(self) -> int:
+        return self.word[W_SINCE]
+
+    @property
+    def born_ns(self) -> int:
+        return self.word[W_BORN]
+
+    @property
+    def done(self) -> int:
+        return self.word[W_DONE]
+
+    @property
+    def failed(self) -> int:
+        return self.word[W_FAILED]
+
+    @property
+    def deadline_ns(self) -> int:
+        return self.word[W_DEADLINE]
+
+    @property
+    def timeout_ms(self) -> int:
+        return self.word[W_TIMEOUT_MS]
+
+    @property
+    def trouble(self) -> bool:
+        return self.word[W_TROUBLE] != 0
+
+    @property
+    def counted(self) -> bool:
+        """Is the job that was finished last among the counts?"""
+        return self.word[W_COUNTED] >= self.word[W_POSITION] & 0xFFF
+
+    @property
+    def owner(self) -> str:
+        return self.raw_owner.rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def place(self) -> Place:
+        return _place(self.word)
 
 
 _STATES = tuple(ChildState)
@@ -188,24 +224,14 @@ class Scoreboard:
         state = _STATES[word[W_STATE]] if word[W_STATE] < len(_STATES) else ChildState.DEAD
         start = (base + W_JOB) * 8
         job = bytes(self.raw[start : start + min(word[W_JOB_LENGTH], JOB_BYTES)]).decode(errors="replace")
-        owner = bytes(self.raw[(base + W_OWNER) * 8 : (base + W_OWNER) * 8 + OWNER_BYTES])
         return SlotView(
             slot=slot,
             pid=word[W_PID],
-            start=word[W_START],
             state=state,
             class_index=word[W_CLASS] - 1 if word[W_CLASS] else None,
             job=job or None,
-            since_ns=word[W_SINCE],
-            born_ns=word[W_BORN],
-            done=word[W_DONE],
-            failed=word[W_FAILED],
-            deadline_ns=word[W_DEADLINE],
-            timeout_ms=word[W_TIMEOUT_MS],
-            trouble=word[W_TROUBLE] != 0,
-            counted=word[W_COUNTED] >= word[W_POSITION] & 0xFFF,
-            owner=owner.rstrip(b"\0").decode(errors="replace"),
-            place=_place(word),
+            word=word,
+            raw_owner=bytes(self.raw[(base + W_OWNER) * 8 : (base + W_OWNER) * 8 + OWNER_BYTES]),
         )
 
     def state(self, slot: int) -> tuple[int, int]:

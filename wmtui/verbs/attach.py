@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wmcore.errors import UsageError
-from wmcore.protocol.client import Client
+from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import Hello
 from wmtui import keymap, target
 from wmtui.verbs.base import Verb

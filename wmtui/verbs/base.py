@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wmcore.protocol.client import Client
+from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import Request
 from wmtui import printing, target
 

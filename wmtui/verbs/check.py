@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from wmcore.errors import NoDaemon, QueueDown, Refused, WmError
 from wmcore.model import COUNT_LIMIT, PoolState
-from wmcore.protocol.client import Client, NotAllowed, Unreachable
+from wmcore.protocol.blocking import Client, NotAllowed, Unreachable
 from wmcore.protocol.messages import FailedFilter, FailedPage, GetStatus, ListFailed, Status
 from wmtui import printing, target
 from wmtui.formatting import age

@@ -1,24 +1,29 @@
-"""`failed list|show|retry|delete`: jobs that have finally failed."""
+"""`failed list|groups|show|retry|delete`: jobs that have finally failed."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+import time
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 
 from wmcore.errors import UsageError
-from wmcore.protocol.client import Client
+from wmcore.model import BulkState
+from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import (
     Attempt,
     DeleteFailed,
     FailedChanged,
     FailedFilter,
+    FailedGroups,
     FailedPage,
     FailedRecord,
-    FailedSummary,
     GetFailed,
+    GroupFailed,
     ListFailed,
     RetryFailed,
+    StartBulk,
 )
-from wmtui.formatting import count, stamp
+from wmtui.formatting import age, count, stamp
 from wmtui.printing import clean, clean_block, err, plural, table
+from wmtui.verbs import bulk
 from wmtui.verbs.base import BULK_SECONDS, Verb, ask, connect, present
 from wmtui.verbs.jobs import PAGE, positive
 
@@ -82,32 +87,59 @@ def _indented(text: str) -> list[str]:
     return [f"  {line}" for line in clean_block(text).rstrip("\n").split("\n")] if text else []
 
 
+def show_groups(reply: FailedGroups, now: float) -> list[str]:
+    heads = ["COUNT", "LAST", "FIRST", "FINGERPRINT", "NEWEST", "CLASS", "ERROR"]
+    rows = [
+        (
+            amount(group.count, group.at_least),
+            age(now - group.last),
+            age(now - group.first),
+            group.fingerprint or "-",
+            group.newest,
+            group.class_name or "(several)",
+            group.error if group.fingerprint else "(failed before there were fingerprints)",
+        )
+        for group in reply.groups
+    ]
+    return table(heads, rows, "rrr") if rows else ["no failed jobs"]
+
+
+def amount(number: int | None, at_least: bool) -> str:
+    """ "1,204", or "10,001+" where the daemon counted no further."""
+    return "-" if number is None else f"{number:,}{'+' if at_least else ''}"
+
+
 def collect(client: Client, args: Namespace) -> FailedPage:
-    """Page by page up to --limit, newest first."""
-    records: list[FailedSummary] = []
-    cursor: str | None = None
-    total: int | None = None
-    while len(records) < args.limit:
-        request = ListFailed(filter=_filter(args), cursor=cursor, limit=min(PAGE, args.limit - len(records)))
+    """Page by page up to --limit, from the newest or the oldest on: in that order."""
+    found = FailedPage(records=[], cursor=args.page)
+    order = "oldest" if args.oldest else "newest"
+    while len(found.records) < args.limit:
+        request = ListFailed(
+            filter=_filter(args), cursor=found.cursor, limit=min(PAGE, args.limit - len(found.records)), order=order,
+            count=not found.records,
+        )  # fmt: skip
         page: FailedPage = client.call(request)
-        records += page.records
-        total = page.total if total is None else total
-        cursor = page.cursor
-        if cursor is None or not page.records:
+        found.records += page.records[::-1] if args.oldest else page.records
+        found.cursor = page.before if args.oldest else page.cursor
+        found.total, found.at_least = (page.total, page.at_least) if request.count else (found.total, found.at_least)
+        found.partial, found.scanned = page.partial, page.scanned
+        if found.cursor is None or page.partial:
             break
-    return FailedPage(records=records, total=total, cursor=cursor)
+    return found
 
 
 def _filter(args: Namespace) -> FailedFilter:
-    return FailedFilter(class_name=args.class_name, error=args.error)
+    return FailedFilter(
+        class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=args.retried
+    )
 
 
 def check_selection(args: Namespace) -> None:
     """Either ids, or --all with conditions; raises UsageError."""
     if bool(args.ids) == args.all:
-        raise UsageError(f"it goes: wmtui failed {args.action} ID..., or --all [--class CLASS] [--error TEXT]")
-    if args.ids and (args.class_name or args.error):
-        raise UsageError("--class and --error go with --all, not with ids")
+        raise UsageError(f"it goes: wmtui failed {args.action} ID..., or --all [--class CLASS] [--error TEXT] ...")
+    if args.ids and _filter(args) != FailedFilter():
+        raise UsageError("--class, --error and the like go with --all, not with ids")
 
 
 def confirm_delete(number: int | None, args: Namespace) -> bool:
@@ -126,7 +158,25 @@ def _run_list(args: Namespace) -> int:
         page = collect(client, args)
     present(args, page, show_list)
     if page.cursor is not None and not args.json:
-        err(f"these are the newest {len(page.records)} of {count(page.total)}; --limit N shows more")
+        err(behind(page, "oldest" if args.oldest else "newest"))
+    return 0
+
+
+def behind(page: FailedPage, end: str) -> str:
+    """What was not shown, and how to see it."""
+    seen = f"these are the {end} {len(page.records)} of {amount(page.total, page.at_least)}"
+    if page.partial:
+        seen = f"the search has looked at {page.scanned or 0:,} records only"
+    return f"{seen}; go on with --page '{page.cursor}'" + ("" if page.partial else ", or --limit N")
+
+
+def _run_groups(args: Namespace) -> int:
+    with connect(args) as client:
+        reply: FailedGroups = client.call(GroupFailed(filter=_filter(args), limit=args.limit))
+    present(args, reply, lambda groups: show_groups(groups, time.time()))
+    if reply.partial and not args.json:
+        looked = f"the newest {reply.scanned:,} records were looked at" if reply.scanned else "there are more groups"
+        err(f"this is not everything: {looked}")
     return 0
 
 
@@ -145,18 +195,14 @@ def _run_delete(args: Namespace) -> int:
 def _change(args: Namespace, kind: type[RetryFailed] | type[DeleteFailed], done: str) -> int:
     """1 where the daemon refused any of them."""
     check_selection(args)
-    with connect(args) as client:
-        expected = _matching(client, args) if args.all else len(args.ids)
-        if expected == 0:
-            present(args, FailedChanged(done=[]), lambda _: ["no failed job matches"])
-            return 0
-        if kind is DeleteFailed and not confirm_delete(expected, args):
-            err("nothing deleted")
-            return 1
+    if args.all:
+        return _change_all(args)
+    if kind is DeleteFailed and not confirm_delete(len(args.ids), args):
+        err("nothing deleted")
+        return 1
     # The question may have stood for minutes, and daemons close what is idle: the request has its own connection.
-    request = kind(filter=_filter(args), expected=expected) if args.all else kind(ids=args.ids)
     with connect(args) as client:
-        reply: FailedChanged = client.call(request, BULK_SECONDS)
+        reply: FailedChanged = client.call(kind(ids=args.ids), BULK_SECONDS)
     if reply.done or args.json:
         present(args, reply, lambda changed: show_changed(changed, done))
     for item in reply.refused:
@@ -164,9 +210,23 @@ def _change(args: Namespace, kind: type[RetryFailed] | type[DeleteFailed], done:
     return 1 if reply.refused else 0
 
 
-def _matching(client: Client, args: Namespace) -> int | None:
-    page: FailedPage = client.call(ListFailed(filter=_filter(args), limit=1))
-    return page.total
+def _change_all(args: Namespace) -> int:
+    """Through a run of the daemon's own, which is watched, and stopped by Ctrl-C."""
+    with connect(args) as client:
+        page: FailedPage = client.call(ListFailed(filter=_filter(args), limit=1))
+    if not page.total and not page.at_least:
+        present(args, FailedChanged(done=[]), lambda _: ["no failed job matches"])
+        return 0
+    if args.action == "delete" and not confirm_delete(page.total, args):
+        err("nothing deleted")
+        return 1
+    request = StartBulk(action=args.action, filter=_filter(args), expected=page.total or 0, at_least=page.at_least)
+    with connect(args) as client:
+        run = bulk.follow(client, client.call(request, BULK_SECONDS))
+    present(args, run, bulk.show_end)
+    for sentence in bulk.complaints(run):
+        err(sentence)
+    return 0 if run.state == BulkState.DONE and not run.refused else 1
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -174,7 +234,13 @@ def _arguments(parser: ArgumentParser) -> None:
     listing = actions.add_parser("list", help="newest first")
     _conditions(listing)
     listing.add_argument("--limit", type=positive, default=100, metavar="N", help="at most so many (100)")
+    listing.add_argument("--oldest", action="store_true", help="from the oldest on")
+    listing.add_argument("--page", metavar="CURSOR", help="go on where another list ended, as it said")
     listing.set_defaults(run=_run_list)
+    grouping = actions.add_parser("groups", help="by class and error, without what differs in each")
+    _conditions(grouping)
+    grouping.add_argument("--limit", type=positive, default=100, metavar="N", help="at most so many (100)")
+    grouping.set_defaults(run=_run_groups)
     showing = actions.add_parser("show", help="one job: argument, attempts, tracebacks")
     showing.add_argument("id", metavar="ID")
     showing.set_defaults(run=_run_show)
@@ -191,6 +257,10 @@ def _arguments(parser: ArgumentParser) -> None:
 def _conditions(parser: ArgumentParser) -> None:
     parser.add_argument("--class", dest="class_name", metavar="CLASS", help="only jobs of this class")
     parser.add_argument("--error", metavar="TEXT", help="only jobs with this in their error")
+    parser.add_argument("--fingerprint", metavar="F", help="only jobs of this group, as failed groups shows it")
+    parser.add_argument(
+        "--retried", action=BooleanOptionalAction, help="only jobs that were retried already (or not yet)"
+    )
 
 
-VERBS = (Verb("failed", "jobs that have finally failed: list, show, retry, delete", _run_list, _arguments),)
+VERBS = (Verb("failed", "jobs that have finally failed: list, groups, show, retry, delete", _run_list, _arguments),)

@@ -2,7 +2,9 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
-from wmcore.protocol.client import Client
+import msgspec
+
+from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import JobPage, ListJobs, QueuedJob
 from wmtui.formatting import stamp
 from wmtui.printing import clean, err, shorten, table
@@ -31,19 +33,19 @@ def show_jobs(jobs: list[QueuedJob]) -> list[str]:
 
 
 def collect(client: Client, args: Namespace) -> JobPage:
-    """Page by page up to --limit; `cursor` of the result tells whether there are more."""
-    jobs: list[QueuedJob] = []
-    cursor: str | None = None
-    while len(jobs) < args.limit:
+    """Page by page up to --limit; `cursor` of the result tells whether there are more, `before` with --last."""
+    found = JobPage(jobs=[], cursor=args.page, before=args.page)
+    while len(found.jobs) < args.limit:
         request = ListJobs(
-            class_name=args.class_name, state=args.state, cursor=cursor, limit=min(PAGE, args.limit - len(jobs))
-        )
+            class_name=args.class_name, state=args.state, text=args.text, order="last" if args.last else "first",
+            cursor=found.before if args.last else found.cursor, limit=min(PAGE, args.limit - len(found.jobs)),
+        )  # fmt: skip
         page: JobPage = client.call(request)
-        jobs += page.jobs
-        cursor = page.cursor
-        if cursor is None or not page.jobs:
+        jobs = page.jobs + found.jobs if args.last else found.jobs + page.jobs
+        found = msgspec.structs.replace(page, jobs=jobs)
+        if (page.before if args.last else page.cursor) is None or page.partial:
             break
-    return JobPage(jobs=jobs, cursor=cursor)
+    return found
 
 
 def positive(text: str) -> int:
@@ -57,15 +59,23 @@ def _run(args: Namespace) -> int:
     with connect(args) as client:
         page = collect(client, args)
     present(args, page, lambda reply: show_jobs(reply.jobs))
-    if page.cursor is not None and not args.json:
-        err(f"there are more than these {len(page.jobs)}; --limit N shows more")
+    more = page.before if args.last else page.cursor
+    if more is not None and not args.json:
+        limit = "" if page.partial else ", or --limit N"
+        seen = f"there are more than these {len(page.jobs)}"
+        if page.partial:
+            seen = f"the search has looked at {page.scanned or 0:,} jobs only"
+        err(f"{seen}; go on with --page '{more}'{limit}")
     return 0
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--class", dest="class_name", metavar="CLASS", help="only jobs of this class")
+    parser.add_argument("--class", dest="class_name", metavar="CLASS", help="only jobs of this class, as they fall due")
     parser.add_argument("--state", choices=("ready", "delayed", "running"), help="only jobs in this state")
+    parser.add_argument("--text", metavar="TEXT", help="only jobs with this in their uniqkey or argument")
     parser.add_argument("--limit", type=positive, default=100, metavar="N", help="at most so many (100)")
+    parser.add_argument("--last", action="store_true", help="the last ones instead of the first")
+    parser.add_argument("--page", metavar="CURSOR", help="go on where another list ended, as it said")
 
 
 VERBS = (Verb("jobs", "jobs in the queue", _run, _arguments),)

@@ -46,7 +46,7 @@ class FailedPage(Message):
 
 class ListFailed(Request):
     """`class`, `fingerprint`, `since` and `until` are looked up; a search for `error` or `retried` looks at 50,000
-    records at most, then says `partial`: asked again with the cursor, it goes on.
+    records or for 0.15 s at most, then says `partial`: asked again with the cursor, it goes on.
 
     Home: no cursor. Next: the page's `cursor`. End: `order` "oldest", no cursor. Previous: `order` "oldest" and the
     page's `before`.

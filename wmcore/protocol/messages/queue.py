@@ -30,8 +30,8 @@ class JobPage(Message):
 class ListJobs(Request, rename={"class_name": "class"}):
     """Database by database; with `class` in the order in which its jobs fall due, else by number.
 
-    All given conditions hold. A search (for `text`, for `state`) looks at 50,000 rows at most, then says `partial`:
-    asked again with the cursor, it goes on.
+    All given conditions hold. A search (for `text`, for `state`) looks at 50,000 rows or for 0.15 s at most, then
+    says `partial`: asked again with the cursor, it goes on.
     """
 
     method = "jobs.list"

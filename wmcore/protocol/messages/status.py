@@ -59,7 +59,7 @@ class Child(Message, rename={"class_name": "class"}):
 class Queue(Message):
     """A class's jobs in the queue; counts are bounded (model.COUNT_LIMIT).
 
-    The rates are of about the last minute: `in_rate` jobs/s fell due (inserted, delayed ones whose time came, retries),
+    The rates are of the last twenty seconds: `in_rate` jobs/s fell due (inserted, put off and due now, to be retried),
     less what other daemons took of them; `out_rate` attempts/s ended here. `clears_in`: ms until nothing is ready, if
     both stay so. All None while unknown; with both rates known, `clears_in` None means: not at these rates.
     """

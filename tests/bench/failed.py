@@ -1,0 +1,141 @@
+"""What a console asks of 1,000,000 failed jobs: `python -m tests.bench.failed`. QUICK: 100,000.
+
+A real daemon answers over its socket; while it does, another connection asks it for nothing but a greeting: how long
+that takes is how long its loop was held up (a loaded machine holds it up too: see "nothing else").
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.bench.common import Bench, Row, alone, percentile
+from tests.bench.failing import CLASSES, fill_failed
+from tests.integration.daemon import Daemon
+from tests.waiting import until
+from wmcore.protocol.blocking import Client
+from wmcore.protocol.messages import (
+    FailedFilter,
+    FailedPage,
+    GroupFailed,
+    Hello,
+    ListBulk,
+    ListFailed,
+    Request,
+    StartBulk,
+)
+
+RARE = "the rare one"
+
+
+class Pulse:
+    """Greets the daemon all the time, and remembers the longest answers."""
+
+    def __init__(self, path: Path) -> None:
+        self._client = Client.connect(path)
+        self._over = False
+        self.waits: list[float] = []
+        self._thread = threading.Thread(target=self._beat)
+
+    def _beat(self) -> None:
+        while not self._over:
+            begun = time.perf_counter()
+            self._client.call(Hello())
+            self.waits.append((time.perf_counter() - begun) * 1000)
+            time.sleep(0.002)
+
+    def __enter__(self) -> "Pulse":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._thread.join()
+        self._client.close()
+
+
+def timed(path: Path, act: Callable[[Client], Any], rounds: int) -> tuple[list[float], list[float]]:
+    took = []
+    with Pulse(path) as pulse, Client.connect(path, 60) as client:
+        act(client)  # connections are opened
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            act(client)
+            took.append((time.perf_counter() - begun) * 1000)
+    return took, pulse.waits
+
+
+def asking(request: Request) -> Callable[[Client], Any]:
+    return lambda client: client.call(request)
+
+
+def questions(daemon: Daemon) -> dict[str, Callable[[Client], Any]]:
+    one = CLASSES[0]
+    following: FailedPage = daemon.call(ListFailed())
+    group = daemon.call(GroupFailed()).groups[0].fingerprint
+    return {
+        "nothing else": lambda client: time.sleep(0.1),
+        "first page, total": asking(ListFailed()),
+        "End": asking(ListFailed(order="oldest", count=False)),
+        "next page": asking(ListFailed(cursor=following.cursor, count=False)),
+        "class": asking(ListFailed(filter=FailedFilter(class_name=one))),
+        "class, End": asking(ListFailed(filter=FailedFilter(class_name=one), order="oldest")),
+        "group": asking(ListFailed(filter=FailedFilter(fingerprint=group))),
+        "error text, rare": asking(ListFailed(filter=FailedFilter(error=RARE))),
+        "class and rare text": asking(ListFailed(filter=FailedFilter(class_name=one, error=RARE))),
+        "groups": asking(GroupFailed()),
+        "groups of a class": asking(GroupFailed(filter=FailedFilter(class_name=one))),
+        "groups of a text": asking(GroupFailed(filter=FailedFilter(error="deadlock"))),
+    }
+
+
+@contextmanager
+def full(bench: Bench, kind: str, count: int) -> Iterator[Daemon]:
+    with bench.database(kind) as dsn, tempfile.TemporaryDirectory(prefix="wmbench-") as folder:
+        fill_failed(dsn, count)
+        daemon = Daemon(Path(folder) / "one", dsn)
+        daemon.start("-c", "1")
+        try:
+            until(lambda: daemon.status().backend.ok)
+            yield daemon
+        finally:
+            daemon.kill_everything()
+
+
+def bulk(daemon: Daemon, action: str) -> Row:
+    which = FailedFilter(fingerprint=daemon.call(GroupFailed()).groups[0].fingerprint)
+    total = daemon.call(ListFailed(filter=which)).total
+    with Pulse(daemon.folder / "wm.sock") as pulse:
+        begun = time.perf_counter()
+        daemon.call(StartBulk(action=action, filter=which, expected=total))
+        until(lambda: daemon.call(ListBulk())[0].state == "done", 600)
+        took = time.perf_counter() - begun
+    run = daemon.call(ListBulk())[0]
+    return action, run.done, run.refused, took, run.done / took, percentile(pulse.waits, 0.99), max(pulse.waits)
+
+
+def run(bench: Bench) -> None:
+    count = 100_000 if bench.quick else 1_000_000
+    lists: list[Row] = []
+    bulks: list[Row] = []
+    for kind in bench.kinds:
+        with full(bench, kind, count) as daemon:
+            for name, act in questions(daemon).items():
+                took, waits = timed(daemon.folder / "wm.sock", act, 5 if bench.quick else 20)
+                lists.append((kind, name, percentile(took, 0.5), max(took), percentile(waits, 0.99), max(waits)))
+            bulks += [(kind, *bulk(daemon, action)) for action in ("retry", "delete")]
+    bench.table(
+        f"Questions about {count:,} failed jobs, and a greeting meanwhile, ms",
+        ("database", "question", "p50", "max", "greeting p99", "greeting max"), lists,
+    )  # fmt: skip
+    bench.table(
+        "A run through a group of them",
+        ("database", "action", "done", "refused", "s", "jobs/s", "greeting p99 ms", "greeting max ms"), bulks,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    alone(run)
