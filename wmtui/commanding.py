@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from wmcore.errors import NotFound, UsageError
 from wmcore.protocol.messages import JobClass, Pool, Status
 from wmtui import commandline, judging
+from wmtui.filtering import said_of
 from wmtui.keymap import VIEWS
 from wmtui.printing import clean
-from wmtui.verbs.failed import check_selection
+from wmtui.verbs.failed import check_selection, filter_of
 from wmtui.verbs.steer import parse_recycle, parse_scale
-from wmtui.views.failed import failed_of
-from wmtui.views.log import LEVELS
 
 if TYPE_CHECKING:
     from wmtui.app import ConsoleApp
@@ -97,10 +96,10 @@ def _failed(app: "ConsoleApp", args: Namespace) -> None:
     if args.action == "show":
         app.open_record(args.id)
         return
-    if args.action == "list" or args.all:
-        asked, said = failed_of(args.class_name, args.error)
-        app.main.show_failed(asked, said)
-        if args.action != "list":
+    if args.action in ("list", "groups") or args.all:
+        asked = filter_of(args)
+        app.main.show_failed(asked, said_of(asked), grouped=args.action == "groups")
+        if args.action in ("retry", "delete"):
             app.when_counted(args.action)
         return
     check_selection(args)
@@ -110,12 +109,14 @@ def _failed(app: "ConsoleApp", args: Namespace) -> None:
 def _jobs(app: "ConsoleApp", args: Namespace) -> None:
     app.main.show_view(3)
     if args.class_name is not None:
-        app.main.queue_view.show_jobs(_class(app, args.class_name).name)
+        words = [f"state:{args.state}"] if args.state else []
+        words += args.text.split() if args.text else []
+        app.main.queue_view.show_jobs(_class(app, args.class_name).name, " ".join(words))
 
 
 def _log(app: "ConsoleApp", args: Namespace) -> None:
     app.main.show_view(5)
-    app.main.log_view.choose("errorlog" if args.error else LEVELS[0][2])
+    app.main.log_view.choose("errorlog" if args.error else "log", args.level, args.text or "")
 
 
 def _check(app: "ConsoleApp", args: Namespace) -> None:

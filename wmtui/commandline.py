@@ -62,8 +62,8 @@ def names() -> list[str]:
 
 POOL_VERBS = {"scale", "drain", "resume", "recycle"}
 CLASS_VERBS = {"pause", "unpause"}
-OPTIONS = {"jobs": ("--class", "--state"), "failed": ("--all", "--class", "--error"), "log": ("--error",),
-           "stop": ("--now",)}  # fmt: skip
+OPTIONS = {"jobs": ("--class", "--state", "--text"), "failed": ("--all", "--class", "--error", "--no-retried"),
+           "log": ("--error", "--level", "--text"), "stop": ("--now",)}  # fmt: skip
 
 
 def complete(line: str, known: Status | None, sorts: Sequence[str] = (), daemons: Sequence[str] = ()) -> str | None:
@@ -89,6 +89,6 @@ def _offered(
     if words[-1] == "--state":
         return ("ready", "delayed", "running")
     if verb == "failed" and len(words) == 1:
-        return ("list", "show", "retry", "delete")
+        return ("list", "groups", "show", "retry", "delete")
     own = {"view": [view.lower() for view in VIEWS], "sort": sorts, "daemon": daemons}
     return [*(pools if verb in POOL_VERBS else ()), *OPTIONS.get(verb, ()), *own.get(verb, ())]

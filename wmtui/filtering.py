@@ -89,6 +89,15 @@ def failed_filter(text: str, now: float) -> FailedFilter:
     return asked
 
 
+def said_of(asked: FailedFilter) -> str:
+    """A filter that came by other ways than this line, in words."""
+    words = [f"class={asked.class_name}"] if asked.class_name else []
+    words += [asked.error] if asked.error else []
+    words += [f"group {asked.fingerprint}"] if asked.fingerprint is not None else []
+    words += ["retried" if asked.retried else "not retried"] if asked.retried is not None else []
+    return " ".join(words)
+
+
 JOB_STATES = ("ready", "delayed", "running")
 
 

@@ -198,6 +198,7 @@ def bulk_command(action: str, asked: FailedFilter) -> str:
     words += ["--class", asked.class_name] if asked.class_name else []
     words += ["--error", asked.error] if asked.error else []
     words += ["--fingerprint", asked.fingerprint] if asked.fingerprint is not None else []
+    words += ["--retried" if asked.retried else "--no-retried"] if asked.retried is not None else []
     return command(*words)
 
 

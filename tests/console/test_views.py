@@ -386,7 +386,10 @@ async def test_commands_that_look(daemon: Daemon) -> None:
     async with console(daemon) as c:
         for line, words in (
             ("children", "[2 Children]"), (f"jobs --class {B}", f"jobs of {B}"), ("failed list --error Fail", "Fail:"),
-            ("log --error", "the error log"), ("view q", "[3 Queue]"), ("status", "[1 Overview]"),
+            ("log --error", "the error log"), ("log --level warning --text x", "warnings and errors, with 'x'"),
+            ("failed groups", "2 groups by class and error"), ("failed list", "enter open"),
+            (f"jobs --class {B} --state ready", "filter state:ready"),
+            ("view q", "[3 Queue]"), ("status", "[1 Overview]"),
             ("sort ready", "sorted by ready, most first"), ("check", "OK: 4 of 4 children running"),
             ("failed show 0-12", "attempt 4"),
         ):  # fmt: skip

@@ -141,9 +141,10 @@ class MainScreen(ConsoleScreen):
         self.log_view.set_filter(words)
         self.show_view(5)
 
-    def show_failed(self, asked: FailedFilter, said: str) -> None:
+    def show_failed(self, asked: FailedFilter, said: str, grouped: bool) -> None:
         self.show_view(4)
         self.failed_view.narrow(asked, said)
+        self.failed_view.show_groups(grouped)
 
     def follow_failed(self, failed_id: str) -> None:
         """The cursor of every list goes to the record that is read."""

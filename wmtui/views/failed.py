@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from wmcore.errors import UsageError, WmError
+from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter, FailedGroups, FailedPage, FailedRecord, GetFailed, GroupFailed
 from wmtui import rows
 from wmtui.failedlist import EVERYTHING
@@ -126,18 +126,18 @@ class Failed(View):
         self.cursor_moved("failed")
 
     def action_facet(self) -> None:
-        self._show_groups(not self.grouped)
-        if self.grouped:
-            self._ask_groups()
+        self.show_groups(not self.grouped)
 
-    def _show_groups(self, shown: bool) -> None:
+    def show_groups(self, shown: bool) -> None:
         self.groups.display, self.failed.display = shown, not shown
         self.screen.set_focus(self.groups if shown else self.failed)
         self.paint()
+        if shown:
+            self._ask_groups()
 
     def step_back(self) -> bool:
         if self.grouped:
-            self._show_groups(False)
+            self.show_groups(False)
             return True
         if self.session.failed.filter == EVERYTHING:
             return False
@@ -150,7 +150,7 @@ class Failed(View):
     def open_row(self, target: Target) -> None:
         if (group := target.group()) is not None:
             said = f"class={group.class_name} {group.error}" if group.class_name else group.error or "older"
-            self._show_groups(False)
+            self.show_groups(False)
             self.narrow(FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint), clean(said))
         elif target.pane == "failed" and target.key is not None:
             self.console_app.open_record(str(target.key))
@@ -250,13 +250,3 @@ class Failed(View):
 
     def exported(self, item: Any) -> Any:
         return item
-
-
-def failed_of(class_name: str | None, error: str | None) -> tuple[FailedFilter, str]:
-    """The filter that a command line asks for, and how it is said."""
-    said = [f"class={class_name}"] if class_name else []
-    if not class_name and not error:
-        return EVERYTHING, ""
-    if error is not None and not error.strip():
-        raise UsageError("--error needs a text")
-    return FailedFilter(class_name=class_name, error=error), " ".join([*said, *([error] if error else [])])

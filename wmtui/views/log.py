@@ -87,8 +87,10 @@ class Log(View):
         self._begin()
         self._ask()
 
-    def choose(self, which: str) -> None:
-        self.level = next(i for i, (_, level, log) in enumerate(LEVELS) if log == which)
+    def choose(self, which: str, level: str | None, words: str) -> None:
+        """The first that shows this level and little more."""
+        fitting = [i for i, (_, least, log) in enumerate(LEVELS) if log == which and least == level]
+        self.level, self.words = (fitting or [0])[0], words
         self._begin()
         self._ask()
 

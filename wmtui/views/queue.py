@@ -88,9 +88,9 @@ class Queue(View):
         elif (job := target.job()) is not None:
             self.console_app.open_job(job)
 
-    def show_jobs(self, name: str) -> None:
+    def show_jobs(self, name: str, text: str = "") -> None:
         session = self.session
-        session.jobs_of, session.jobs_text = name, ""
+        session.jobs_of, session.jobs_text = name, text
         session.jobs.forget()
         self.paint()
         self.screen.set_focus(self.jobs)
