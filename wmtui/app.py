@@ -295,9 +295,8 @@ class ConsoleApp(App[None]):
             return None
         pool = next((pool for pool in status.pools if pool.name == pending.pool), None)
         does = f"? > {pending.to}" if pool is None else forecast.scaling(status, pool, pending.to)
-        short = does.partition(",")[0]
         name = f"PENDING {clean(pending.pool)}"
-        return Cell(f"{name} {does}: enter applies", "bold reverse", short=f"{name} {does or short}")
+        return Cell(f"{name} {does}: enter applies", "bold reverse", short=f"{name} {does}")
 
     # -- bulk runs ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from wmtui.rows import nice
 from wmtui.session import Session
 from wmtui.totals import bounded, together, worst
 
+NAME = 14
 WORDS = {
     Phase.CONNECTING: ("connecting", "connecting"), Phase.LIVE: ("running", "live"), Phase.STALE: ("stale", "STALE"),
     Phase.LOST: ("gone", "LOST"), Phase.STOPPED: ("gone", "stopped"), Phase.DENIED: ("gone", "denied"),
@@ -46,7 +47,7 @@ def fleet_row(session: Session, now: float, top: int, glyphs: Glyphs) -> Row:
     live = phase is Phase.LIVE
     link = f"{glyphs.states[sign]} {word}" + ("" if live or status is None else f" {stopwatch(picture.age(now))}")
     link_cell = Cell(link, "" if live else "bold yellow" if phase in (Phase.STALE, Phase.CONNECTING) else "bold red")
-    name = Cell(name_of(status), "bold", short=clean(status.host)) if status else Cell(clean(session.name), "bold")
+    name = Cell(name_of(status) or tail(clean(session.name)), "bold")
     style = "" if live else "dim"
     if status is None:
         return Row(session.name, (name, link_cell, *[Cell()] * 7, Cell(clean(picture.link.reason))))
@@ -56,13 +57,18 @@ def fleet_row(session: Session, now: float, top: int, glyphs: Glyphs) -> Row:
         Cell(children(status), style),
         Cell(rate(sum(each.rate for each in status.classes)), style),
         Cell(bounded(each.queue.ready for each in status.classes), style),
-        Cell(duration(max((each.queue.oldest or 0.0 for each in status.classes), default=0.0)), style),
+        Cell(duration(max((each.queue.oldest or 0.0 for each in status.classes), default=0.0) or None), style),
         Cell(count(status.failed.count), style),
         Cell(clean(status.version), style),
         Cell(values=tuple(_rates(status)), hi=top, style=style),
         note(picture, status, now, glyphs),
     )
     return Row(session.name, cells)
+
+
+def tail(path: str) -> str:
+    """The end of a path says more than its beginning."""
+    return path if len(path) <= NAME else "…" + path[1 - NAME :]
 
 
 def children(status: Status) -> str:

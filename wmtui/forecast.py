@@ -10,7 +10,7 @@ def scaling(status: Status, pool: Pool, to: int) -> str:
     parts = [f"{pool.wanted} > {to} children"]
     if (each := _resident(status, pool)) is not None and to != pool.wanted:
         change = (to - pool.wanted) * each
-        parts.append(f"about {'+' if change > 0 else '-'}{memory(abs(change))}")
+        parts.append(f"{'+' if change > 0 else '-'}{memory(abs(change))}")
     parts += _backlog(status, pool, to)
     return ", ".join(parts)
 
@@ -33,9 +33,9 @@ def _backlog(status: Status, pool: Pool, to: int) -> list[str]:
         return [waiting]
     arriving = sum(rate or 0.0 for rate in incoming)
     if pool.busy < pool.running:
-        return [waiting, "but not all children are busy as it is"]
+        return [waiting, f"but {pool.running - pool.busy} of {pool.running} are idle"]
     then = _clears(ready, outgoing * to / pool.running, arriving)
-    return [waiting, f"gone {then} (now {_clears(ready, outgoing, arriving)})"]
+    return [waiting, f"gone {then}, now {_clears(ready, outgoing, arriving)}"]
 
 
 def _clears(ready: int, outgoing: float, arriving: float) -> str:

@@ -76,8 +76,7 @@ JOB_COLUMNS = (
     Column("age", Cell("AGE"), 6, right=True),
     Column("due", Cell("DUE"), 8, most=11),
     Column("priority", Cell("PRIO"), 4, rank=2, right=True),
-    Column("class", Cell("CLASS"), 12, rank=3, most=40, cut="left"),
-    Column("uniqkey", Cell("UNIQKEY"), 8, rank=4, most=24),
+    Column("uniqkey", Cell("UNIQKEY"), 8, rank=3, most=24),
     Column("arg", Cell("ARGUMENT"), 24, most=400),
 )
 
@@ -92,12 +91,12 @@ GROUP_COLUMNS = (
 LOG_COLUMNS = (Column("line", Cell("LOG"), 40, most=4000),)
 
 FLEET_COLUMNS = (
-    Column("name", Cell("DAEMON"), 12, most=32),
-    Column("link", Cell("LINK"), 11),
-    Column("children", Cell("BUSY/RUN/N"), 11, right=True),
+    Column("name", Cell("DAEMON"), 14, most=32),
+    Column("link", Cell("LINK"), 13),
+    Column("children", Cell("BUSY/RUN/N", short="B/RUN/N"), 9, most=13, right=True),
     Column("rate", Cell("JOB/S"), 6, right=True),
     Column("ready", Cell("READY"), 6, right=True),
-    Column("oldest", Cell("OLDEST"), 6, right=True),
+    Column("oldest", Cell("OLDEST"), 6, rank=1, right=True),
     Column("failed", Cell("FAILED"), 6, right=True),
     Column("version", Cell("VER"), 6, rank=2, most=10),
     Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 8, rank=3, most=60, bars=True),
@@ -346,13 +345,19 @@ def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyp
     return Row(each.name, cells)
 
 
+STEADY = 1.05
+"""So little more comes in than goes out that neither is to be told from the other."""
+
+
 def clears(queue: Queue) -> str:
     """When nothing is ready any more, if things stay as they are."""
     if not queue.ready:
         return ""
     if queue.clears_in is not None:
         return duration(queue.clears_in)
-    return "never" if queue.in_rate is not None and queue.out_rate is not None else NOTHING
+    if queue.in_rate is None or queue.out_rate is None:
+        return NOTHING
+    return "steady" if queue.in_rate <= queue.out_rate * STEADY else "never"
 
 
 def job_rows(jobs: Sequence[QueuedJob], now: float, glyphs: Glyphs) -> Rows:
@@ -367,7 +372,6 @@ def job_row(job: QueuedJob, now: float, glyphs: Glyphs) -> Row:
         Cell(age(now - job.insert_time)),
         Cell(due),
         Cell("" if job.priority is None else str(job.priority)),
-        Cell(clean(job.class_name)),
         Cell(clean(job.uniqkey or "")),
         Cell(clean(job.arg)),
     )

@@ -194,8 +194,8 @@ async def test_the_number_chosen_says_what_it_will_do(daemon: Daemon) -> None:
     daemon.status.pools[0].busy = 4
     async with console(daemon, (120, 30)) as c:
         await c.press("plus", "plus", "plus", "plus")
-        await c.sees("PENDING default 4 > 8 children, about +1")
-        await c.sees("415 waiting, gone in 35s (now in 1m44s): enter applies")
+        await c.sees("PENDING default 4 > 8 children, +1")
+        await c.sees("415 waiting, gone in 35s, now in 1m44s: enter applies")
 
 
 # -- queue ------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ COLUMNS = (
     ("RETRY", "failed attempts that were or will be tried again"),
     ("TOOK50 TOOK95", "how long jobs took in the last 60 s"),
     ("IN/S, OUT/S", "jobs that became due, and attempts that ended, per second over the last minute"),
-    ("CLEARS", "when nothing is ready any more, if both stay so; never: more comes in than goes out"),
+    ("CLEARS", "when nothing is ready any more, if both stay so; steady: as much comes in as goes out; never: more "
+     "does"),
 )
 
 

@@ -84,7 +84,9 @@ class MainScreen(ConsoleScreen):
             return
         self._lines("header").set_parts(*headline.header(app.picture, app.glyphs, now, app.held_for()))
         self._lines("tabs").set_parts(headline.tabs(self.number, app.picture, len(app.sessions)), [])
-        self._lines("banner").set_lines(headline.banners(app.picture, app.glyphs, now, app.session.name))
+        alone = self.view is not self.fleet_view  # there each row says how its daemon stands
+        banners = headline.banners(app.picture, app.glyphs, now, app.session.name) if alone else []
+        self._lines("banner").set_lines(banners)
         self.view.set_dimmed(app.disconnected and app.picture.phase(now) is not Phase.CONNECTING)
         self._paint_status()
 

@@ -58,7 +58,7 @@ class Queue(View):
         only = f", filter {self.session.jobs_text}" if self.session.jobs_text else ""
         if jobs.partial:
             return f"jobs of {of}{only}: {jobs.scanned or 0:,} rows were looked at; down goes on"
-        return f"jobs of {of} in the order in which they fall due{only}"
+        return f"jobs of {of} as they fall due{only}"
 
     def filter_text(self) -> str:
         return self.session.jobs_text if self.pane is self.jobs else super().filter_text()
