@@ -90,6 +90,7 @@ def big() -> m.Status:
     names = [f"app.jobs.Class{i:02}" for i in range(CLASSES)]
     status.classes = [msgspec.structs.replace(status.classes[0], name=name) for name in names]
     for each in status.classes:
+        each.lateness = m.Percentiles(p50=20.0, p95=500.0, p99=900.0, max=1000.0)
         each.queue = m.Queue(ready=100, delayed=5, running=3, oldest=1200.0, in_rate=3.0, out_rate=4.0)
     status.pools = [msgspec.structs.replace(status.pools[0], workers=names, wanted=CHILDREN, running=CHILDREN)]
     status.children = [
