@@ -98,7 +98,8 @@ class Ring:
     def _close_second(self) -> None:
         if self._seconds:
             last, histogram = self._seconds[-1]
-            self._p95[last] = histogram.quantiles((0.95,))[0]
+            p95 = histogram.quantiles((0.95,))[0]
+            self._p95[last] = None if p95 is None else round(p95, 3)
 
     def forget(self, second: int) -> None:
         if not self._seconds or self._seconds[0][0] > second - WINDOW:

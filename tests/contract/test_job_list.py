@@ -7,7 +7,7 @@ import pytest
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, Rig
 from wmcore.backends.base import JobFilter, ManagerQueue, Wanted
-from wmcore.backends.theschwartz import bounds
+from wmcore.backends.theschwartz import bounds, joblist
 from wmcore.errors import Refused
 
 ALL = JobFilter()
@@ -94,7 +94,7 @@ def test_pages_both_ways(make_rig: MakeRig, name: str | None) -> None:
 
 def test_a_search_stops_at_its_bound_and_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "FIRST_STRETCH", 3)
-    monkeypatch.setattr(bounds, "LONGEST_STRETCH", 3)
+    monkeypatch.setattr(joblist, "LONGEST_DECODED", 3)
     monkeypatch.setattr(bounds, "MOST_SCANNED", 6)
     rig.client().insert_many(A, [{"n": "rare" if number in (4, 14) else "usual"} for number in range(20)])
     manager, which = rig.manager(), JobFilter(text="rare")

@@ -80,7 +80,7 @@ def test_status_says_everything_in_80_columns() -> None:
         assert fact in text
     row = next(line for line in lines if line.startswith("sandbox.worker.A")).split()
     assert row[1:5] == ["4100", "12", "640", "58.2"]
-    assert row[-3:] == ["3", "18", "1"]
+    assert row[-4:] == ["3", "15s", "18", "1"]
 
 
 def test_status_of_a_daemon_in_trouble() -> None:

@@ -3,10 +3,12 @@
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 
-from wmcore.protocol.messages import Child, GetChildren, GetStatus, JobClass, Pool, Server, Status
+from wmcore.protocol.messages import Child, GetChildren, GetStatus, Holder, JobClass, Pool, Server, Status
 from wmtui.formatting import age, count, duration, memory, rate
 from wmtui.printing import clean, plural, reason, table
 from wmtui.verbs.base import Verb, ask, connect, present
+
+MOST_HOLDERS = 5
 
 
 def show_status(status: Status) -> list[str]:
@@ -15,7 +17,7 @@ def show_status(status: Status) -> list[str]:
 
 
 def show_classes(classes: Iterable[JobClass]) -> list[str]:
-    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "DELAYED", "RUN", ""]
+    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "CLEARS", "DELAYED", "RUN", ""]
     rows = [
         (
             each.name,
@@ -26,13 +28,14 @@ def show_classes(classes: Iterable[JobClass]) -> list[str]:
             duration(each.lateness.p50),
             duration(each.lateness.p95),
             count(each.queue.ready),
+            duration(each.queue.clears_in) if each.queue.ready else "-",
             count(each.queue.delayed),
             count(each.queue.running),
             "paused" if each.paused else "",
         )
         for each in classes
     ]
-    return table(heads, rows, "lrrrrrrrrrl")
+    return table(heads, rows, "lrrrrrrrrrrl")
 
 
 def show_children(children: Sequence[Child], now: float) -> list[str]:
@@ -64,6 +67,7 @@ def _facts(status: Status) -> list[str]:
         f"daemon  {who}: {clean(status.state)}, up {up}, pid {status.pid}, version {clean(status.version)}",
         *([f"conf    {clean(status.conf)}"] if status.conf else []),
         *(f"pool    {_pool(pool)}" for pool in status.pools),
+        *(f"waits   {_holder(holder)}" for pool in status.pools for holder in pool.held_by[:MOST_HOLDERS]),
         *(f"queue   {_server(server, status.now)}" for server in status.backend.servers),
         *([f"queue   {clean(status.backend.name)}: DOWN"] if not (status.backend.ok or status.backend.servers) else []),
         f"failed  {_failed(status)}",
@@ -74,6 +78,14 @@ def _facts(status: Status) -> list[str]:
 def _pool(pool: Pool) -> str:
     figures = f"wanted {pool.wanted}, running {pool.running}, busy {pool.busy}"
     return f"{clean(pool.name)}: {clean(pool.state)}, {figures}" + (f": {clean(pool.error)}" if pool.error else "")
+
+
+def _holder(holder: Holder) -> str:
+    """A child that a drain or a stop waits for."""
+    who = f"slot {holder.slot}, pid {holder.pid}"
+    if holder.job is None or holder.elapsed is None:
+        return f"{who}: about to leave"
+    return f"{who}: {clean(holder.class_name)} job {clean(holder.job)} for {age(holder.elapsed / 1000)}"
 
 
 def _server(server: Server, now: float) -> str:

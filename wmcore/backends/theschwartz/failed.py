@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wmcore.backends.base import AttemptRow, FailedRow, Filter
-from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.database import Database, padded
 from wmcore.backends.theschwartz.selecting import like
 from wmcore.errors import NotFound
 
@@ -228,8 +228,15 @@ class Store:
 
     def mark_retried(self, jobs: Sequence[tuple[int, str]]) -> None:
         """(id, the new job's id)"""
-        for number, job in jobs:
-            self.db.run(f"UPDATE {self._table} SET retried_as = :job WHERE id = :id", {"id": number, "job": job})
+        if not jobs:
+            return
+        values: dict[str, Any] = {}
+        for place, (number, job) in enumerate(padded(jobs)):
+            values |= {f"n{place}": number, f"j{place}": job}
+        places = range(len(values) // 2)
+        cases = " ".join(f"WHEN :n{place} THEN :j{place}" for place in places)
+        among = ", ".join(f":n{place}" for place in places)
+        self.db.run(f"UPDATE {self._table} SET retried_as = CASE id {cases} END WHERE id IN ({among})", values)
 
     def delete(self, numbers: Iterable[int]) -> int:
         """How many there were."""

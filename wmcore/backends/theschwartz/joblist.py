@@ -9,7 +9,7 @@ from typing import Any
 from wmcore.backends.arguments import readable
 from wmcore.backends.base import JobFilter, JobPage, JobRow, Wanted
 from wmcore.backends.theschwartz import rows
-from wmcore.backends.theschwartz.bounds import Bounds
+from wmcore.backends.theschwartz.bounds import LONGEST_DECODED, Bounds
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.rows import Funcids
 from wmcore.errors import Refused
@@ -27,7 +27,8 @@ def page(databases: Sequence[Database], which: JobFilter, wanted: Wanted) -> Job
     if which.state not in (None, *STATES):
         raise Refused(f"a job is ready, delayed or running, never {which.state!r}")
     begin = _read_cursor(wanted.cursor, len(databases))
-    bounds, found = Bounds(), list[tuple[int, Position, JobRow]]()
+    bounds = Bounds(longest=LONGEST_DECODED if which.text else None)
+    found: list[tuple[int, Position, JobRow]] = []
     edge: tuple[int, Position] | None = None
     for place, behind in _itinerary(begin, len(databases), wanted.backwards):
         search = _Search(databases[place], which, wanted.backwards)
