@@ -63,6 +63,12 @@ class Console:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    async def fill(self, text: str) -> None:
+        """A whole line at once, and enter: a key at a time takes its time, and one test does that."""
+        await self.until(lambda: self.app.main.prompt.display, "the line to type in")
+        self.app.main.prompt.line.value = text
+        await self.press("enter")
+
     async def frame(self) -> None:
         """The daemon's status as it is now has arrived."""
         before = self.app.status

@@ -86,7 +86,8 @@ async def test_every_text_field_is_shown_as_it_is(daemon: Daemon, size: tuple[in
         await c.press("6")
         await c.sees("[/foo]")
         assert harmless(c.text)
-        await c.press("colon", *"pause [/foo]", "enter")
+        await c.press("colon")
+        await c.fill("pause [/foo]")
         await c.sees("there is no class '[/foo]'")
         await c.press("1")
         for key in ("D", "down", "P", "tab", "K", "tab", "X"):
