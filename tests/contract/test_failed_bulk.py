@@ -5,6 +5,7 @@ import pytest
 from tests.contract.rig import ONCE, A, B, Rig
 from tests.contract.test_failed_list import fail
 from wmcore.backends.base import Chunk, Filter, ManagerQueue, Wanted
+from wmcore.backends.theschwartz import failedchanges
 from wmcore.model import Failure
 
 ALL = Filter()
@@ -42,6 +43,13 @@ def test_what_cannot_be_retried_is_refused_and_the_rest_is_done(rig: Rig) -> Non
     assert set(reasons) == {"0-2", "0-4"}
     assert "already" in reasons["0-2"]
     assert "uniqkey" in reasons["0-4"]
+
+
+def test_large_arguments_go_in_smaller_portions(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failedchanges, "BYTES_AT_ONCE", 3)
+    fail(rig, 12)  # arguments of one and two bytes
+    (chunk,) = run(rig.manager(), "retry", limit=100)
+    assert (chunk.done, len(rig.jobs())) == (12, 12)
 
 
 def test_what_was_retried_is_not_run_twice_by_a_second_run(rig: Rig) -> None:

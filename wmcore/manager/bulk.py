@@ -104,6 +104,8 @@ class BulkRuns:
                     run.state = BulkState.DONE
         except WmError as error:
             run.state, run.error = BulkState.FAILED, str(error)
+        except Exception as error:  # the door: a mistake of ours must not look like a run that goes on
+            run.state, run.error = BulkState.FAILED, f"{type(error).__name__}: {error}"
         if run.state is BulkState.STOPPING:
             run.state = BulkState.STOPPED
         run.ended_at = time.time()

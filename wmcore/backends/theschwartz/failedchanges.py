@@ -1,6 +1,6 @@
 """What is done with failed jobs: retried and deleted, one by one or a chunk in a transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from wmcore.backends.base import Chunk, FailedRow, Filter, NewJob, Wanted
 from wmcore.backends.theschwartz import rows
@@ -14,6 +14,9 @@ from wmcore.errors import QueueDown, Refused
 Homes = Callable[[Store, Sequence[int]], dict[int, Database]]
 """Of records of a store: the database that each one's job came from."""
 Refusals = list[tuple[str, str]]
+
+BYTES_AT_ONCE = 16 * 1024 * 1024
+"""Of arguments in one transaction; a single larger one goes alone."""
 
 
 def retry(store: Store, home: Database, number: int) -> str:
@@ -70,11 +73,26 @@ def chunk(stores: Sequence[Store], homes: Homes, action: str, which: Filter, cur
     found = page(stores, which, Wanted(cursor, limit))
     done, refused = 0, Refusals()
     for store in stores:
-        ids = (rows.split_id(row.id, "failed") for row in found.rows)
-        numbers = [number for key, number in ids if key == store.key]
-        if numbers:
+        for numbers in _portions(store, found.rows):
             done += _delete_all(store, numbers) if action == "delete" else _retry_all(store, homes, numbers, refused)
     return Chunk(done, refused, found.older)
+
+
+def _portions(store: Store, found: Sequence[FailedRow]) -> Iterator[list[int]]:
+    """The numbers of those that stand in `store`, as many at a time as have arguments that fit into memory."""
+    numbers: list[int] = []
+    size = 0
+    for row in found:
+        key, number = rows.split_id(row.id, "failed")
+        if key != store.key:
+            continue
+        if numbers and size + row.size > BYTES_AT_ONCE:
+            yield numbers
+            numbers, size = [], 0
+        numbers.append(number)
+        size += row.size
+    if numbers:
+        yield numbers
 
 
 def _delete_all(store: Store, numbers: Sequence[int]) -> int:

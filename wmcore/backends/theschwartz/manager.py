@@ -103,6 +103,8 @@ class TheSchwartzManager:
                 f"database {db.name} has no wm_ tables: jobs are claimed one at a time and failed jobs are kept in "
                 "state_dir; wmcore --init-db adds them"
             ]
+        if not db.fingerprints:
+            return [f"database {db.name}: failed jobs have no fingerprint to be grouped by; wmcore --init-db adds it"]
         return []
 
     def changed(self, database: int) -> bool:
