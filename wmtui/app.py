@@ -42,6 +42,7 @@ from wmtui.widgets.drawing import bindings
 
 TICK_SECONDS = 1.0
 NOTICE_SECONDS = 10.0
+READ_SECONDS = 1.0
 ERROR_SECONDS = 30.0
 TOAST_SECONDS = 4.0
 
@@ -89,6 +90,7 @@ class ConsoleApp(App[None]):
         at_once = isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_mounted
         if at_once and not isinstance(self.focused, Input) and not isinstance(self.screen, Confirm):
             assert isinstance(event, events.Key)
+            self._read_notice()
             if not await self._check_bindings(event.key, priority=True):
                 await self._check_bindings(event.key)
             return
@@ -212,6 +214,12 @@ class ConsoleApp(App[None]):
         if error:
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
+
+    def _read_notice(self) -> None:
+        """Who presses a key has read what was said before: the line is needed for what comes now."""
+        notice = self._notice
+        if notice is not None and not notice.error and self.now() > notice.until - NOTICE_SECONDS + READ_SECONDS:
+            self._notice = None
 
     def notice_cell(self) -> Cell | None:
         if self._notice is None:

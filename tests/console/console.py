@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from tests.console.daemon import Daemon
@@ -14,10 +16,11 @@ from wmcore.protocol.messages import Request
 from wmtui.app import ConsoleApp
 from wmtui.feed import SocketFeed
 from wmtui.glyphs import UNICODE, Glyphs
-from wmtui.keymap import DEFAULT, Keymap
+from wmtui.keymap import CHARACTERS, DEFAULT, Keymap
 from wmtui.screens.confirm import ARMED_AFTER_SECONDS, Confirm
 
 DEADLINE_SECONDS = 10.0
+SIGNS = {name: sign for sign, name in CHARACTERS.items()} | {"space": " "}
 
 
 class Now:
@@ -60,8 +63,11 @@ class Console:
             same, before = (same + 1 if before == self.text and self.text else 0), self.text
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        """What Pilot's does, in a quarter of the time: it waits for idleness four times a key."""
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 else key
+            self.app.post_message(events.Key(name, key if len(key) == 1 else SIGNS.get(key)))
+            await self.pilot.pause()
 
     async def fill(self, text: str) -> None:
         """A whole line at once, and enter: a key at a time takes its time, and one test does that."""
