@@ -202,6 +202,7 @@ class Failed(View):
                 self.paint()
                 if jump and known.records:
                     self.failed.go_to(known.records[-1 if want == "last" else 0].id)
+                self.cursor_moved("failed")  # it may have gone on meanwhile
             else:
                 self.paint()  # asks for the filter of now
 

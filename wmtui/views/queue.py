@@ -129,6 +129,7 @@ class Queue(View):
                 self.paint()
                 if jump and known.records:
                     self.jobs.go_to(known.records[-1 if want == "last" else 0].id)
+                self.cursor_moved("jobs")  # it may have gone on meanwhile
 
         def give_up(error: WmError) -> None:
             self._asking = None
