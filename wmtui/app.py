@@ -1,39 +1,48 @@
-"""The console's app: owns the picture of the daemon, carries requests to it and says what became of them."""
+"""The console's app: owns the picture of each daemon, carries requests to it and says what became of them."""
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
+from textual.widgets import Input
 
 from wmcore.errors import WmError
-from wmcore.protocol.messages import FailedPage, ListFailed, Request, Status
-from wmtui import keymap
+from wmcore.protocol.messages import Child, QueuedJob, Request, Status
+from wmtui import bulkwords, exporting, forecast, keymap, recordtext
 from wmtui.cells import Cell
-from wmtui.failedlist import PAGE, FailedList
-from wmtui.feed import Connecting, Feed, Frame, Lost, News, SocketFeed
-from wmtui.formatting import count, number
+from wmtui.failedlist import FailedList
+from wmtui.feed import Feed, Frame, SocketFeed
 from wmtui.glyphs import Glyphs
+from wmtui.headline import name_of
+from wmtui.keymap import Keymap
 from wmtui.messages import Answered, FeedNews
-from wmtui.picture import Link, Phase, Picture
-from wmtui.printing import clean
+from wmtui.pending import Pending
+from wmtui.picture import Picture
+from wmtui.printing import clean, clean_block, plural
 from wmtui.questions import Question
 from wmtui.screens.base import Shown
 from wmtui.screens.confirm import Confirm
 from wmtui.screens.help import Help
 from wmtui.screens.main import MainScreen
 from wmtui.screens.record import RecordScreen
+from wmtui.screens.textpage import TextPage
+from wmtui.session import Session
 from wmtui.steering import Steering
 from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, keep_crash
 from wmtui.widgets.drawing import bindings
 
 TICK_SECONDS = 1.0
 NOTICE_SECONDS = 10.0
+READ_SECONDS = 1.0
 ERROR_SECONDS = 30.0
 TOAST_SECONDS = 4.0
 
@@ -49,28 +58,43 @@ class ConsoleApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS_PATH = "console.tcss"
     BINDINGS = bindings([keymap.DETACH], priority=True)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]  # noqa: RUF012 (Textual's way)
 
     def __init__(
         self,
-        feed: Feed,
+        feeds: Feed | Sequence[Feed],
         glyphs: Glyphs,
         *,
         read_only: bool = False,
+        keys: Keymap = keymap.DEFAULT,
         now: Callable[[], float] = time.time,
         on_terminal: bool = False,
     ) -> None:
         """`on_terminal`: there is a real one, whose signals and end are ours to handle."""
         super().__init__()
-        self.feed = feed
+        self.sessions = [Session(feed, read_only) for feed in (feeds if isinstance(feeds, Sequence) else [feeds])]
+        self.session = self.sessions[0]
         self.glyphs = glyphs
         self.now = now
-        self.picture = Picture(interval=feed.interval, read_only=read_only)
-        self.failed = FailedList()
-        self.steering = Steering(self)
+        self.keys = keys
+        self.steering: Steering = Steering(self)
+        self.pending: Pending | None = None
         self._harmless = Harmless()
         self._notice: Notice | None = None
-        self._asking_failed = False
+        self._held_at = 0.0
         self._hangup = HangupWatch() if on_terminal else None
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key acts before the next one is looked at: several may come in one read, and Textual would send them all to
+        what had the keys when the first one came. Not while a text is typed or a question is asked."""
+        at_once = isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_mounted
+        if at_once and not isinstance(self.focused, Input) and not isinstance(self.screen, Confirm):
+            assert isinstance(event, events.Key)
+            self._read_notice()
+            if not await self._check_bindings(event.key, priority=True):
+                await self._check_bindings(event.key)
+            return
+        await super().on_event(event)
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen(id="main")
@@ -79,20 +103,31 @@ class ConsoleApp(App[None]):
         return [*super().get_line_filters(), self._harmless]
 
     def on_mount(self) -> None:
+        if self.keys.own:
+            self.set_keymap(dict(self.keys.own))
         if self._hangup is not None:
             catch_signals(self._leave)
-        self.run_worker(self.feed.run(self._post), name="feed")
+        for session in self.sessions:
+            self.run_worker(session.feed.run(partial(self._post, session)), name=session.name)
         self.set_interval(TICK_SECONDS, self.tick)
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
     @property
+    def picture(self) -> Picture:
+        return self.session.picture
+
+    @property
     def status(self) -> Status | None:
-        return self.picture.status
+        return self.session.status
+
+    @property
+    def failed(self) -> FailedList:
+        return self.session.failed
 
     @property
     def disconnected(self) -> bool:
-        return self.picture.phase(self.now()) in (Phase.LOST, Phase.CONNECTING)
+        return self.session.disconnected(self.now())
 
     @property
     def main(self) -> MainScreen:
@@ -100,26 +135,23 @@ class ConsoleApp(App[None]):
         assert isinstance(screen, MainScreen)
         return screen
 
-    def _post(self, news: News) -> None:
-        self.post_message(FeedNews(news))
+    def _post(self, session: Session, news: Any) -> None:
+        self.post_message(FeedNews(session, news))
 
     def on_feed_news(self, event: FeedNews) -> None:
-        self._take(event.news)
+        session = event.session
+        said = session.take(event.news, self.now())
+        if session.ended:
+            said = bulkwords.end(session.ended)
+            session.failed.forget()  # what it did to them is not to be seen in what is here
+        if said:
+            self.say(said if len(self.sessions) == 1 else f"{self.called(session)}: {said}")
+        if session is not self.session and self.main.view is not self.main.fleet_view:
+            return
+        self._tick_pending()
+        if isinstance(event.news, Frame) and (session.held is None or session is not self.session):
+            self.main.all_changed()
         self._picture_changed()
-
-    def _take(self, news: News) -> None:
-        match news:
-            case Connecting(attempt):
-                self.picture = replace(self.picture, link=replace(self.picture.link, attempt=attempt, retry_at=None))
-            case Lost(reason, attempt, retry_at):
-                self.picture = replace(self.picture, link=Link(False, attempt, reason, retry_at))
-            case Frame(status):
-                if self.picture.link.reason:
-                    self.say("connected again")
-                self.picture = self.picture.with_status(status, self.now())
-                self.main.status_came()
-                if self.failed.merge(status.failed):
-                    self.failed_changed()
 
     def tick(self) -> None:
         """Once a second: ages grow, and what has become impossible is given up."""
@@ -131,13 +163,47 @@ class ConsoleApp(App[None]):
             self.say(f"the question was withdrawn: {why}", error=True)
         if self._notice is not None and self.now() >= self._notice.until:
             self._notice = None
+        self._tick_pending()
         with suppress(NoMatches):  # the last tick may meet a screen that is being taken down
+            self.main.view.tick(self.now())
             self._picture_changed()
 
     def _picture_changed(self) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, Shown):
                 screen.picture_changed()
+
+    # -- daemons -----------------------------------------------------------------------------------------------------
+
+    def called(self, session: Session) -> str:
+        """For people: who it says that it is, before that where it is looked for."""
+        return name_of(session.status) or clean(session.name)
+
+    def go_to_daemon(self, name: str) -> None:
+        self.session = next(each for each in self.sessions if each.name == name)
+        self.pending = None
+        for table in (self.main.overview.failed, self.main.failed_view.failed):
+            table.set_marks(frozenset())
+        self.main.view.entered()
+        self._picture_changed()
+
+    def next_daemon(self, step: int) -> None:
+        if len(self.sessions) == 1:
+            self.say("this console is attached to one daemon; wmtui attach A B shows several")
+            return
+        position = (self.sessions.index(self.session) + step) % len(self.sessions)
+        self.go_to_daemon(self.sessions[position].name)
+
+    def toggle_hold(self) -> None:
+        """Each daemon's picture by itself."""
+        session = self.session
+        session.held = None if session.held is not None else session.status
+        self._held_at = self.now()
+        self.say("the picture is held still; p goes on" if session.held else "the picture moves again")
+        self.main.all_changed()
+
+    def held_for(self) -> float | None:
+        return None if self.session.held is None else self.now() - self._held_at
 
     # -- saying ------------------------------------------------------------------------------------------------------
 
@@ -148,6 +214,12 @@ class ConsoleApp(App[None]):
         if error:
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
+
+    def _read_notice(self) -> None:
+        """Who presses a key has read what was said before: the line is needed for what comes now."""
+        notice = self._notice
+        if notice is not None and not notice.error and self.now() > notice.until - NOTICE_SECONDS + READ_SECONDS:
+            self._notice = None
 
     def notice_cell(self) -> Cell | None:
         if self._notice is None:
@@ -163,7 +235,7 @@ class ConsoleApp(App[None]):
     # -- doing -------------------------------------------------------------------------------------------------------
 
     def why_no_writing(self) -> str:
-        return self.picture.why_no_writing(self.now())
+        return self.session.why_no_writing(self.now())
 
     def refuses_writing(self) -> bool:
         """May nothing be sent now? Says why."""
@@ -181,47 +253,89 @@ class ConsoleApp(App[None]):
 
         self.push_screen(Confirm(question, self.glyphs), answered)
 
-    def send(self, request: Request, done: Callable[[Any], None]) -> None:
-        """Ask the daemon; `done` gets the reply. A refusal is said."""
-        self.run_worker(self._call(request, done), name=request.method)
+    def send(
+        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
+    ) -> None:
+        """Ask the daemon; `done` gets the reply. A refusal is said here, unless `failed` takes it."""
+        self.run_worker(self._call(self.session, request, done, failed), name=request.method)
 
-    async def _call(self, request: Request, done: Callable[[Any], None]) -> None:
+    async def _call(
+        self, session: Session, request: Request, done: Callable[[Any], None],
+        failed: Callable[[WmError], None] | None,
+    ) -> None:  # fmt: skip
         try:
-            reply, error = await self.feed.call(request), None
+            reply, error = await session.feed.call(request), None
         except WmError as problem:
             reply, error = None, problem
-        self.post_message(Answered(request, reply, error, done))
+        self.post_message(Answered(session, request, reply, error, done, failed))
 
     def on_answered(self, event: Answered) -> None:
-        if isinstance(event.request, ListFailed):
-            self._asking_failed = False
         if event.error is None:
             event.done(event.reply)
-        else:
-            self.say(f"{event.request.method}: {event.error}", error=True)
-
-    # -- failed jobs -------------------------------------------------------------------------------------------------
-
-    def failed_changed(self) -> None:
-        self.main.failed_changed()
-
-    def failed_total(self) -> str:
-        """How many there are, as far as is known."""
-        known = len(self.failed.records)
-        if self.failed.count is not None and self.failed.count < known:
-            return number(known)
-        return count(self.failed.count)
-
-    def want_failed(self, position: int) -> None:
-        """The cursor is at `position` of the list: fetch the next page where it comes near the end."""
-        if self._asking_failed or self.disconnected or not self.failed.wants_more(position):
             return
-        self._asking_failed = True
-        self.send(ListFailed(cursor=self.failed.cursor, limit=PAGE), self._take_page)
+        if event.failed is not None:
+            event.failed(event.error)
+            return
+        self.refused(event.request, event.error, event.session)
 
-    def _take_page(self, page: FailedPage) -> None:
-        self.failed.append(page)
-        self.failed_changed()
+    def refused(self, request: Request, error: WmError, session: Session | None = None) -> None:
+        where = "" if len(self.sessions) == 1 else f"{self.called(session or self.session)}: "
+        self.say(f"{where}{request.method}: {error}", error=True)
+
+    # -- the number that is not applied yet --------------------------------------------------------------------------
+
+    def set_pending(self, pending: Pending | None) -> None:
+        self.pending = pending
+        self.main.all_changed()
+
+    def _tick_pending(self) -> None:
+        """Give up what nobody has touched for a while, or what can not be applied any more."""
+        if self.pending is not None and self.pending.expired(self.now()):
+            self.set_pending(None)
+            self.say("discarded after 10 s: nothing was changed")
+        elif self.pending is not None and self.why_no_writing():
+            self.set_pending(None)
+
+    def pending_cell(self) -> Cell | None:
+        """What the status line says about it: what it will do."""
+        pending, status = self.pending, self.status
+        if pending is None or status is None:
+            return None
+        pool = next((pool for pool in status.pools if pool.name == pending.pool), None)
+        does = f"? > {pending.to}" if pool is None else forecast.scaling(status, pool, pending.to)
+        name = f"PENDING {clean(pending.pool)}"
+        return Cell(f"{name} {does}: enter applies", "bold reverse", short=f"{name} {does}")
+
+    # -- bulk runs ---------------------------------------------------------------------------------------------------
+
+    def stop_bulk(self) -> None:
+        run = bulkwords.running(self.status)
+        if run is None:
+            self.say("no bulk action is running")
+        else:
+            self.steering.stop_bulk(run)
+
+    def when_counted(self, action: str) -> None:
+        """A typed `failed retry --all`: the daemon counts first, then it is asked for."""
+        known, said = self.session.failed, self.session.failed_text
+
+        def ask(page: Any) -> None:
+            if not page.total:
+                self.say("no failed job matches")
+            else:
+                self.steering.bulk(action, known.filter, page.total, page.at_least, said)
+
+        self.send(known.request("first"), ask)
+
+    # -- jobs and children -------------------------------------------------------------------------------------------
+
+    def retried(self, ids: set[str]) -> None:
+        self.session.retried(ids)
+        self.main.all_changed()
+
+    def deleted(self, ids: set[str]) -> None:
+        self.session.deleted(ids)
+        self.main.all_changed()
 
     def open_record(self, failed_id: str) -> None:
         if self.disconnected:
@@ -232,17 +346,51 @@ class ConsoleApp(App[None]):
     def _record_closed(self, failed_id: str | None) -> None:
         """The cursor follows to the record that was read last."""
         if failed_id is not None:
-            self.main.view.failed.go_to(failed_id)
+            self.main.follow_failed(failed_id)
+
+    def open_job(self, job: QueuedJob) -> None:
+        self.push_screen(TextPage(f"job {job.id}", lambda: recordtext.job_text(job, self.now())))
+
+    def open_child(self, child: Child) -> None:
+        session, last = self.session, child
+
+        def text() -> Text:
+            nonlocal last
+            found, shown = recordtext.child_now(last, session.shown)
+            last = found
+            return shown
+
+        self.push_screen(TextPage(f"child {child.pid} in slot {child.slot}", text))
+
+    def open_text(self, title: str, text: str) -> None:
+        self.push_screen(TextPage(title, lambda: Text(clean_block(text))))
+
+    # -- taking away -------------------------------------------------------------------------------------------------
+
+    def copy(self, text: str) -> None:
+        self.copy_to_clipboard(text)
+        self.say(f"copied {plural(len(text), 'character')} to the clipboard, if your terminal lets programs do that")
+
+    def export(self, name: str, items: Sequence[Any]) -> None:
+        host = self.status.host if self.status else "daemon"
+        try:
+            path = exporting.export(name, host, items)
+        except OSError as error:
+            self.say(f"nothing was written: {error.strerror} ({error.filename})", error=True)
+        else:
+            self.say(f"wrote {plural(len(items), 'row')} to {path}")
 
     # -- keys and the end --------------------------------------------------------------------------------------------
 
     def toggle_read_only(self) -> None:
-        self.picture = replace(self.picture, read_only=not self.picture.read_only)
+        read_only = not self.picture.read_only
+        for session in self.sessions:
+            session.picture = replace(session.picture, read_only=read_only)
         self.say("read-only: keys that change something refuse" if self.picture.read_only else "keys work again")
         self._picture_changed()
 
     def action_help(self) -> None:
-        self.push_screen(Help())
+        self.push_screen(Help(self.main.number))
 
     def action_detach(self) -> None:
         self.exit(return_code=0)
@@ -257,9 +405,12 @@ class ConsoleApp(App[None]):
         self.panic(keep_crash(error))
 
 
-def run(socket_path: Path, *, read_only: bool = False, ascii_only: bool = False) -> int:
-    """Open the console on the daemon at `socket_path`; returns the exit code when the operator has left. The caller
-    has set Textual's environment variables before this module was imported."""
-    app = ConsoleApp(SocketFeed(socket_path), choose_glyphs(ascii_only), read_only=read_only, on_terminal=True)
+def run(sockets: Path | Sequence[Path], *, read_only: bool = False, ascii_only: bool = False,
+        keys: Keymap = keymap.DEFAULT) -> int:  # fmt: skip
+    """Open the console on the daemons at `sockets`; returns the exit code when the operator has left. The caller has
+    set Textual's environment variables before this module was imported."""
+    paths = [sockets] if isinstance(sockets, Path) else sockets
+    feeds = [SocketFeed(path) for path in paths]
+    app = ConsoleApp(feeds, choose_glyphs(ascii_only), read_only=read_only, keys=keys, on_terminal=True)
     app.run(mouse=False)
     return app.return_code or 0

@@ -1,9 +1,9 @@
 """A table as data: cells, columns, rows, and which columns get how much of a line. Pure, and measured in cells."""
 
 import textwrap
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -47,6 +47,36 @@ class Row:
     key: Hashable
     cells: tuple[Cell, ...] = ()
     free: tuple[Cell, ...] = ()
+
+
+class Rows:
+    """Rows that are made when somebody looks at them: a screen shows thirty of a thousand."""
+
+    def __init__(
+        self, items: Sequence[Any] = (), key: Callable[[Any], Hashable] = id, make: Callable[[Any], Row] = Row
+    ) -> None:
+        self.items = items
+        self._key = key
+        self._make = make
+        self._made: dict[int, Row] = {}
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, i: int) -> Row:
+        if i not in self._made:
+            self._made[i] = self._make(self.items[i])
+        return self._made[i]
+
+    def key(self, i: int) -> Hashable:
+        return self._key(self.items[i])
+
+    def find(self, key: Hashable) -> int | None:
+        return next((i for i, item in enumerate(self.items) if self._key(item) == key), None)
+
+    def made(self, i: int) -> Row | None:
+        """The row at `i`, if anybody has looked at it."""
+        return self._made.get(i)
 
 
 Layout = tuple[tuple[int, int], ...]

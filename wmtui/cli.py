@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from wmtui.verbs.base import Verb
 
-EXIT_CODES = "exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there (check has a plug-in's own: check --help)"
+DESCRIPTION = """Look at and steer a wmcore daemon.
+
+  wmtui attach                    the console; ? in it shows its keys
+  wmtui status                    what is going on, once
+  wmtui top                       a line each few seconds, for serial consoles and screen readers
+  wmtui scale +2                  two children more
+  wmtui drain, wmtui resume       before and after maintenance
+  wmtui failed list --class mail  what was given up, and why
+  wmtui failed retry --all --class mail
+"""
+EXIT_CODES = """TARGET is a socket or a conf.yml; without one the daemon of this host is meant.
+exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there (check has a plug-in's own: check --help)"""
 
 
 class CheckParser(argparse.ArgumentParser):
@@ -37,15 +48,16 @@ def build_parser(verbs: Sequence["Verb"], kind: type[argparse.ArgumentParser]) -
 
     common = common_options()
     parser = kind(
-        prog="wmtui", description="Look at and steer a wmcore daemon.", epilog=EXIT_CODES, parents=[common],
-        allow_abbrev=False,
+        prog="wmtui", description=DESCRIPTION, epilog=EXIT_CODES, parents=[common], allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"wmtui {__version__}")
     parsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in verbs:
         each = parsers.add_parser(
-            verb.name, help=verb.help, description=verb.help, parents=[common], allow_abbrev=False
-        )
+            verb.name, help=verb.help, description=verb.help, epilog=verb.epilog, parents=[common], allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         each.set_defaults(run=verb.run)
         verb.arguments(each)
     return parser
@@ -68,6 +80,7 @@ def is_check(argv: Sequence[str]) -> bool:
 MODULES = {
     "attach": ["attach"],
     "status": ["status", "children"],
+    "top": ["top"],
     "steer": ["scale", "drain", "resume", "pause", "unpause", "recycle", "kill", "stop"],
     "failed": ["failed"],
     "jobs": ["jobs"],

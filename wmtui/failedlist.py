@@ -4,74 +4,121 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from wmcore.protocol.messages import Failed, FailedPage, FailedSummary
+from wmcore.model import COUNT_LIMIT
+from wmcore.protocol.messages import Failed, FailedFilter, FailedPage, FailedSummary, ListFailed
+from wmtui.stretch import MOST, PAGE, Stretch, Want
 
-PAGE = 100
-MOST = 10_000
-"""Records kept; the daemon counts no further either."""
-AHEAD = 30
-"""The next page is asked for when the cursor is this near to the end."""
+EVERYTHING = FailedFilter()
 
 
-class FailedList:
+def matches(record: FailedSummary, asked: FailedFilter) -> bool:
+    """As the daemon's own search does it, as far as a summary tells."""
+    return (
+        asked.class_name in (None, record.class_name)
+        and asked.fingerprint in (None, record.fingerprint)
+        and (asked.error is None or asked.error.lower() in record.error.lower())
+        and (asked.since is None or record.failed_at >= asked.since)
+        and (asked.until is None or record.failed_at <= asked.until)
+        and asked.retried in (None, record.retried_as is not None)
+    )
+
+
+class FailedList(Stretch[FailedSummary]):
     def __init__(self) -> None:
-        self.records: list[FailedSummary] = []
-        self.count: int | None = None
-        self.cursor: str | None = None  # where the next page begins; None with `begun`: that was the last
-        self._begun = False
+        super().__init__()
+        self.count: int | None = None  # of the filter
+        self.at_least = False
+        self.filter = EVERYTHING
         self._recent: list[FailedSummary] = []
+        self._all: int | None = None
+
+    def narrow(self, asked: FailedFilter) -> None:
+        """Another filter: what is here is of no use any more."""
+        self.filter = asked
+        self.forget()
+        self.count, self.at_least, self._recent = None, False, []
 
     def merge(self, failed: Failed) -> bool:
         """Take a status's newest records in. True where the list has changed."""
-        recent = failed.recent
-        if recent == self._recent and failed.count == self.count:
+        if failed.recent == self._recent and failed.count == self._all:
             return False
         before = (self.records, self.count)
-        self.count, self._recent = failed.count, list(recent)
-        if failed.count == len(recent):  # these are all
-            self.records, self.cursor, self._begun = list(recent), None, True
+        self._all, self._recent = failed.count, list(failed.recent)
+        if self.filter == EVERYTHING:
+            self.count = failed.count
+            self._merge_all(failed.recent)
+        elif self.begun and self.before is None:
+            self._merge_matching(failed.recent)
+        return before != (self.records, self.count)
+
+    def _merge_all(self, recent: Sequence[FailedSummary]) -> None:
+        if self.before is not None:
+            return  # the stretch is elsewhere
+        if self.count == len(recent):  # these are all
+            self.records, self.cursor, self.begun = list(recent), None, True
         elif recent:
             self._put_in_front(recent)
-        elif failed.count == 0:
-            self.clear()
-        return before != (self.records, self.count)
+        elif self.count == 0:
+            self.forget()
 
     def _put_in_front(self, recent: Sequence[FailedSummary]) -> None:
         ids = {record.id for record in recent}
         if not any(record.id in ids for record in self.records):  # so many failed since that there is a gap
-            self.records, self.cursor, self._begun = list(recent), None, False
+            self.records, self.cursor, self.begun = list(recent), None, False
             return
         oldest = recent[-1].failed_at  # what is newer and not among them was deleted
         rest = [record for record in self.records if record.id not in ids and record.failed_at <= oldest]
         self.records = [*recent, *rest][:MOST]
 
-    def append(self, page: FailedPage) -> bool:
-        """Take a page in, the first one or the one behind `cursor`."""
+    def _merge_matching(self, recent: Sequence[FailedSummary]) -> None:
         known = {record.id for record in self.records}
-        new = [record for record in page.records if record.id not in known]
-        self.records = sorted([*self.records, *new], key=lambda record: -record.failed_at) if new else self.records
-        self.cursor, self._begun = page.cursor, True
-        return bool(new)
+        newest = self.records[0].failed_at if self.records else 0.0
+        new = [
+            record
+            for record in recent
+            if record.id not in known and record.failed_at >= newest and matches(record, self.filter)
+        ]
+        if new:
+            self.records = [*new, *self.records][:MOST]
+            self.count = None if self.count is None else self.count + len(new)
 
-    def wants_more(self, position: int) -> bool:
-        """With the cursor on row `position`: is there more to ask for?"""
-        if len(self.records) >= MOST or position < len(self.records) - AHEAD:
-            return False
-        return self.cursor is not None or not self._begun
+    def skipped(self) -> int | None:
+        """How many stand before the first record that is here; None: nobody has counted so far."""
+        if self.before is None:
+            return 0
+        counted = self.count is not None and not self.at_least and self.count < COUNT_LIMIT
+        return (self.count or 0) - len(self.records) if counted and self.cursor is None else None
+
+    def request(self, want: Want) -> ListFailed:
+        """The first page of "newest" goes by the status where there is no filter, so it needs no cursor of its own."""
+        backwards = want in ("previous", "last")
+        return ListFailed(
+            filter=self.filter, cursor=self.at(want), limit=PAGE, order="oldest" if backwards else "newest",
+            count=want in ("first", "last"),
+        )  # fmt: skip
+
+    def take_page(self, want: Want, page: FailedPage) -> None:
+        if page.total is not None:
+            self.count, self.at_least = page.total, page.at_least
+        if want == "first" and self.before is None and self.records and self.filter == EVERYTHING:
+            self.take("next", page.records, page.cursor, None, page.partial, page.scanned)  # behind the status's
+            self.records.sort(key=lambda record: -record.failed_at)
+        else:
+            self.take(want, page.records, page.cursor, page.before, page.partial, page.scanned)
 
     def remove(self, ids: Collection[str]) -> None:
-        self.records = [record for record in self.records if record.id not in ids]
+        kept = [record for record in self.records if record.id not in ids]
+        if self.count is not None and self.filter != EVERYTHING:
+            self.count -= len(self.records) - len(kept)
+        self.records = kept
 
     def mark_retried(self, ids: Collection[str]) -> None:
         """Until a status or page tells what the new jobs are called."""
-        self.records = [
-            msgspec.structs.replace(record, retried_as=record.retried_as or "?") if record.id in ids else record
-            for record in self.records
-        ]
+        self.records = retried(self.records, ids)
 
-    def clear(self) -> None:
-        self.records, self.cursor, self._begun = [], None, False
 
-    def find(self, failed_id: str) -> int | None:
-        """Its position."""
-        return next((i for i, record in enumerate(self.records) if record.id == failed_id), None)
+def retried(records: Sequence[FailedSummary], ids: Collection[str]) -> list[FailedSummary]:
+    return [
+        msgspec.structs.replace(record, retried_as=record.retried_as or "?") if record.id in ids else record
+        for record in records
+    ]

@@ -5,18 +5,28 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from wmcore.errors import WmError
-from wmcore.protocol.client import AsyncClient, ConnectionLost
-from wmcore.protocol.messages import Request, Status
+from wmcore.errors import ProtocolError, WmError
+from wmcore.protocol.client import AsyncClient, ConnectionLost, NotAllowed
+from wmcore.protocol.messages import Hello, HelloReply, Request, Status
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
+
+
+Why = Literal["", "denied", "foreign"]
+"""A connection is lost for a reason that waiting does not mend: no permission, or another protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connecting:
     attempt: int
+    step: str = "the socket"  # what is waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    hello: HelloReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +39,10 @@ class Lost:
     reason: str
     attempt: int
     retry_at: float  # Unix seconds
+    why: Why = ""
 
 
-News = Connecting | Frame | Lost
+News = Connecting | Greeted | Frame | Lost
 
 
 class Feed(Protocol):
@@ -65,18 +76,21 @@ class SocketFeed:
             attempt += 1
             self._hurry.clear()
             post(Connecting(attempt))
-            reason = "the daemon has closed the connection"
+            reason, why = "the daemon has closed the connection", why_of(None)
             try:
                 self._client = await AsyncClient.connect(self.path)
+                post(Connecting(attempt, "the daemon to say hello"))
+                post(Greeted(await self._client.call(Hello())))
+                post(Connecting(attempt, "its first status"))
                 async for status in self._client.frames(self.interval):
                     attempt = 0
                     post(Frame(status))
             except WmError as error:
-                reason = str(error)
+                reason, why = str(error), why_of(error)
             finally:
                 await self._close()
             delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
-            post(Lost(reason, attempt + 1, self._now() + delay))
+            post(Lost(reason, attempt + 1, self._now() + delay, why))
             await self._wait(delay)
 
     async def call(self, request: Request) -> Any:
@@ -98,3 +112,9 @@ class SocketFeed:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+def why_of(error: WmError | None) -> Why:
+    if isinstance(error, NotAllowed):
+        return "denied"
+    return "foreign" if isinstance(error, ProtocolError) else ""

@@ -13,6 +13,10 @@ class Glyphs:
     at_most: str
     paused: str
     bad: str
+    good: str
+    up: str
+    down: str
+    rule: str
     states: Mapping[str, str]
 
     def state(self, word: str) -> str:
@@ -22,19 +26,21 @@ class Glyphs:
 
 UNICODE = Glyphs(
     ascii_only=False, cursor="▸", mark="*", ellipsis="…", at_most="≤", paused="‖", bad="✗",
+    good="✓", up="▲", down="▼", rule="│",
     states={
         "starting": "◌", "idle": "○", "busy": "●", "finishing": "▽", "dead": "✗",
         "running": "●", "draining": "▽", "drained": "▽", "stopping": "▽", "backing off": "✗",
-        "connecting": "◌", "stale": "?", "gone": "✗",
+        "connecting": "◌", "stale": "?", "gone": "✗", "ready": "○", "delayed": "◌",
     },
 )  # fmt: skip
 
 ASCII = Glyphs(
     ascii_only=True, cursor=">", mark="*", ellipsis="~", at_most="<", paused="=", bad="x",
+    good="ok", up="^", down="v", rule="|",
     states={
         "starting": ".", "idle": "o", "busy": "#", "finishing": "v", "dead": "x",
         "running": "#", "draining": "v", "drained": "v", "stopping": "v", "backing off": "x",
-        "connecting": ".", "stale": "?", "gone": "x",
+        "connecting": ".", "stale": "?", "gone": "x", "ready": "o", "delayed": ".",
     },
 )  # fmt: skip
 

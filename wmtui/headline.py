@@ -6,8 +6,9 @@ from wmcore.protocol.messages import PROTOCOL, Pool, Server, Status
 from wmtui.cells import Cell
 from wmtui.formatting import age, clock, count, stopwatch
 from wmtui.glyphs import Glyphs
+from wmtui.keymap import VIEWS
 from wmtui.picture import RESTART_SHOWN_SECONDS, Phase, Picture
-from wmtui.printing import clean, reason
+from wmtui.printing import clean, plural, reason
 
 Part = tuple[int, Cell]
 URGENT = "bold reverse"
@@ -19,11 +20,17 @@ def name_of(status: Status | None) -> str:
     return "" if status is None else f"{clean(status.host)}/{clean(status.instance)}"
 
 
-def header(picture: Picture, glyphs: Glyphs, now: float) -> tuple[list[Part], list[Part]]:
+def header(
+    picture: Picture, glyphs: Glyphs, now: float, held_for: float | None = None
+) -> tuple[list[Part], list[Part]]:
     """What stands at the left and at the right of the header line, each with its rank (0 is never dropped)."""
     right: list[Part] = [(0, Cell(clock(now)))]
     if picture.read_only:
         right.insert(0, (0, Cell("READ-ONLY", "bold cyan")))
+    if picture.role == "viewer":
+        right.insert(0, (0, Cell("VIEWER", "bold cyan")))
+    if held_for is not None:
+        right.insert(0, (0, Cell(f"HELD {stopwatch(held_for)}", URGENT)))
     status = picture.status
     if status is None:
         return [(0, Cell("wmtui", "bold")), (0, Cell(glyphs.state("connecting")))], right
@@ -42,13 +49,27 @@ def header(picture: Picture, glyphs: Glyphs, now: float) -> tuple[list[Part], li
     return left, right
 
 
+def tabs(number: int, picture: Picture, daemons: int) -> list[Part]:
+    """The names of the views with their keys. The one that is shown stands in brackets, whatever the colours."""
+    status = picture.status
+    failed = status.failed.count if status else None
+    parts: list[Part] = []
+    for i, name in enumerate(VIEWS, 1):
+        more = f" {count(failed)}!" if name == "Failed" and failed else f" {daemons}" if name == "Fleet" else ""
+        text = f"{i} {name}{more}"
+        parts.append((0, Cell(f"[{text}]", "bold") if i == number else Cell(f" {text} ")))
+    return parts
+
+
 def _state(picture: Picture, glyphs: Glyphs, now: float) -> Cell:
     """The daemon's state and the age of what is known of it."""
     status = picture.status
     old = picture.age(now)
     match picture.phase(now):
-        case Phase.LOST:
+        case Phase.LOST | Phase.CONNECTING:
             return Cell(f"{glyphs.states['gone']} NO CONNECTION {stopwatch(old)}", URGENT)
+        case Phase.STOPPED | Phase.DENIED | Phase.FOREIGN as phase:
+            return Cell(f"{glyphs.states['gone']} {phase.upper()} {stopwatch(old)}", URGENT)
         case Phase.STALE:
             return Cell(f"{glyphs.states['stale']} STALE {stopwatch(old)}", URGENT)
     word = clean(status.state) if status else ""
@@ -86,11 +107,11 @@ def _failed(status: Status) -> Cell:
 def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> list[list[Cell]]:
     """Lines that appear while there is something to say, the most urgent first."""
     phase = picture.phase(now)
-    if phase is Phase.LOST:
-        return _lost(picture, now)
     status = picture.status
+    if phase in (Phase.LOST, Phase.STOPPED, Phase.DENIED, Phase.FOREIGN):
+        return _off(picture, phase, now, daemon)
     if status is None:
-        return [[Cell(f"connecting to {daemon}, attempt {picture.link.attempt}")]]
+        return _connecting(picture, now, daemon)
     lines: list[list[Cell]] = []
     if picture.restarted and now - picture.restarted_at < RESTART_SHOWN_SECONDS:
         lines.append([Cell(picture.restarted, URGENT), Cell(f"up {age(status.now - status.started_at)}")])
@@ -99,24 +120,53 @@ def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> l
         lines.append([Cell(told, URGENT)])
     lines += [_queue_down(server, status.now, glyphs) for server in status.backend.servers if _is_down(server)]
     if status.state == "stopping":
-        lines.append([Cell("STOPPING", URGENT), Cell(f"{_at_work(status.pools)} still at work")])
+        lines.append([Cell("STOPPING", URGENT), *_at_work(status.pools, status)])
     else:
-        lines += [_pool_banner(pool) for pool in status.pools if pool.state == "draining"]
+        lines += [_pool_banner(pool, status) for pool in status.pools if pool.state == "draining"]
     return lines + [[Cell(clean(notice), "bold")] for notice in status.notices]
 
 
-def _lost(picture: Picture, now: float) -> list[list[Cell]]:
+LONG_SECONDS = 3.0
+
+
+def _connecting(picture: Picture, now: float, daemon: str) -> list[list[Cell]]:
     link = picture.link
-    first = [Cell("NO CONNECTION", URGENT)]
-    if picture.status is not None:
-        first = [Cell(f"NO CONNECTION to {clean(picture.status.host)}", URGENT)]
+    waits = now - link.since if link.since else 0.0
+    lines = [[Cell(f"connecting to {clean(daemon)}, attempt {link.attempt}", "bold")]]
+    if link.step:
+        lines.append([Cell(f"waiting for {link.step} ... {age(waits)}")])
+    if waits > LONG_SECONDS:
+        lines.append([Cell(f"This takes long: is the daemon busy, or stopped? wmtui status -t {clean(daemon)}")])
+    return lines
+
+
+OFF_WORDS = {
+    Phase.LOST: "NO CONNECTION", Phase.STOPPED: "STOPPED", Phase.DENIED: "NO PERMISSION",
+    Phase.FOREIGN: "OTHER PROTOCOL",
+}  # fmt: skip
+
+
+def _off(picture: Picture, phase: Phase, now: float, daemon: str) -> list[list[Cell]]:
+    link, status = picture.link, picture.status
+    to = clean(status.host) if status is not None else clean(daemon)
+    first = [Cell(f"{OFF_WORDS[phase]}{' to ' if phase is Phase.LOST else ': '}{to}", URGENT)]
+    if status is not None:
         first.append(Cell(f"data is {stopwatch(picture.age(now))} old", "bold"))
     if link.retry_at is None:
         first.append(Cell(f"trying now ({link.attempt})"))
     else:
         first.append(Cell(f"retry in {max(0, round(link.retry_at - now))} s ({link.attempt})"))
     first.append(Cell("r now", "bold"))
-    return [first, [Cell(clean(link.reason))]]
+    return [first, [Cell(_why_off(picture, phase))]]
+
+
+def _why_off(picture: Picture, phase: Phase) -> str:
+    status = picture.status
+    if phase is not Phase.STOPPED or status is None:
+        return clean(picture.link.reason)
+    left = len(status.children)
+    ended = "all its children had left" if not left else f"{plural(left, 'child')} still at work when it was last seen"
+    return f"it was told to stop, and has: {ended}. The console attaches by itself when it is started again."
 
 
 def _is_down(server: Server) -> bool:
@@ -136,15 +186,26 @@ def _queue_down(server: Server, now: float, glyphs: Glyphs) -> list[Cell]:
     ]
 
 
-def _pool_banner(pool: Pool) -> list[Cell]:
+def _pool_banner(pool: Pool, status: Status) -> list[Cell]:
     if not pool.running:
         return [Cell(f"{clean(pool.name)} DRAINED", URGENT), Cell("no children; D resumes it")]
-    return [Cell(f"{clean(pool.name)} DRAINING", URGENT), Cell(f"{_at_work([pool])} still at work; D resumes it")]
+    first, *rest = _at_work([pool], status)
+    return [Cell(f"{clean(pool.name)} DRAINING", URGENT), Cell(first.text + "; D resumes it"), *rest]
 
 
-def _at_work(pools: Sequence[Pool]) -> str:
+def _at_work(pools: Sequence[Pool], status: Status) -> list[Cell]:
+    """How many, and who is expected to be the last."""
     n = sum(pool.running for pool in pools)
-    return "1 child" if n == 1 else f"{n} children"
+    parts = [Cell(f"{plural(n, 'child')} still at work")]
+    holders = [each for pool in pools for each in pool.held_by if each.job is not None or each.class_name is not None]
+    if holders:
+        longest = max(holders, key=lambda each: each.elapsed or 0.0)
+        limit = "" if longest.timeout_at is None else f", broken off in {age(longest.timeout_at - status.now)}"
+        about = f"{clean(longest.class_name or '?')} {clean(longest.job or '')}"
+        parts.append(Cell(f"waits for slot {longest.slot}: {about} {age((longest.elapsed or 0.0) / 1000)}{limit}"))
+    if status.kill_at is not None:
+        parts.append(Cell(f"all is broken off in {age(status.kill_at - status.now)}", "bold"))
+    return parts
 
 
 def too_small(picture: Picture, glyphs: Glyphs, now: float, width: int, height: int) -> list[Cell]:

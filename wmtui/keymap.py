@@ -1,14 +1,17 @@
-"""All keys of the console, in one table: bindings, hint line and help screen are made from it.
+"""All keys of the console, in one table: bindings, hint line, help screen and docs/keys.md are made from it.
 
 Lower case looks or can be undone, upper case stops or destroys and always asks. Only keys that every terminal, tmux
 and ssh hand on: no function keys, no Alt, no Ctrl-A/B/S/Z. Escape alone never leaves the console and never confirms.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
 
-Scope = Literal["frame", "move", "overview", "record", "question"]
+from wmcore.errors import UsageError
+
+Scope = Literal["frame", "move", "view", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +30,86 @@ class Key:
     panes: tuple[str, ...] = ()
     changes: bool = False
     dangerous: bool = False
-    when: str = ""  # "pending", "lost": hinted at only then
+    when: str = ""  # "pending", "lost", "bulk", "held": hinted at only then
+    of: str = ""  # only another hint: the key of this id, in that state
 
+
+TABLES = ("pools", "children", "queue", "jobs", "failed", "groups")
+ROWS = (*TABLES, "log", "fleet")
+MARKED = ("failed", "children")
 
 KEYS: tuple[Key, ...] = (
     Key("help", "frame", "question_mark", "?", "help", "help", "this help", 1),
     Key("reconnect", "frame", "r", "r", "reconnect", "reconnect", "no connection: try again now", 2, when="lost"),
-    Key("apply", "overview", "enter", "enter", "open", "apply", "apply the number chosen with + -", 2, when="pending"),
-    Key("discard", "overview", "escape", "esc", "discard", "discard", "drop that number", 3, when="pending"),
-    Key("open", "overview", "enter", "enter", "open", "record", "the whole record of a failed job", 3, ("failed",)),
-    Key("scale.up", "overview", "plus,equals_sign", "+/-", "scale(1)", "scale",
-        "choose more (=) or fewer children for the pool; enter applies, esc discards", 3, ("pools", "children"), True),
-    Key("scale.down", "overview", "minus", "-", "scale(-1)", "", "choose fewer", changes=True),
-    Key("drain", "overview", "D", "D", "drain", "drain",
-        "pool: take no more jobs, children leave after theirs; again: resume", 4, ("pools",), True, True),
-    Key("pause", "overview", "P,p", "P", "pause", "pause",
-        "class: pause it, its jobs wait in the queue; again: let it run", 5, ("pools",), True, True),
-    Key("recycle", "overview", "t", "t", "recycle", "recycle",
-        "child: it leaves after its job and is replaced", 4, ("children",), True),
-    Key("kill", "overview", "K", "K", "kill", "kill",
-        "child: kill it now; its job is given back", 5, ("children",), True, True),
-    Key("retry", "overview", "r", "r", "retry", "retry",
-        "failed job, or the marked ones: run again", 4, ("failed",), True),
-    Key("delete", "overview", "X", "X", "delete", "delete",
-        "failed job, or the marked ones: delete for good", 5, ("failed",), True, True),
-    Key("mark", "overview", "space", "space", "mark", "mark", "failed job: mark it for r and X", 6, ("failed",), True),
-    Key("unmark", "overview", "u", "u", "unmark", "unmark", "take all marks away", 8, ("failed",), True),
-    Key("pane.next", "frame", "tab", "tab", "pane(1)", "next list", "next list; shift+tab: the one before", 7),
+    Key("view.1", "frame", "1", "1", "view(1)", "", "Overview: pools with their classes, and what is most wrong now"),
+    Key("view.2", "frame", "2", "2", "view(2)", "", "Children: every child and what it does"),
+    Key("view.3", "frame", "3", "3", "view(3)", "", "Queue: what waits, per class; enter shows the jobs"),
+    Key("view.4", "frame", "4", "4", "view(4)", "", "Failed: jobs that were given up, with argument and tracebacks"),
+    Key("view.5", "frame", "5", "5", "view(5)", "", "Log: follows the daemon's log"),
+    Key("view.6", "frame", "6", "6", "view(6)", "", "Fleet: all daemons that this console is attached to"),
+    Key("typing.enter", "frame", "enter", "enter", "", "do it", "", 1, when="typing", of="-"),
+    Key("typing.tab", "frame", "tab", "tab", "", "complete", "", 3, when="typing", of="-"),
+    Key("typing.up", "frame", "up", "up", "", "what was typed before", "", 4, when="typing", of="-"),
+    Key("typing.esc", "frame", "escape", "esc", "", "cancel", "", 2, when="typing", of="-"),
+    Key("apply", "view", "enter", "enter", "open", "apply", "apply the number chosen with + -", 2, when="pending",
+        of="open"),
+    Key("discard", "view", "escape", "esc", "back", "discard", "drop that number", 3, when="pending", of="back"),
+    Key("open", "view", "enter", "enter", "open", "open",
+        "go into it: a class's children or jobs, a group's jobs, a record, a daemon", 3, ROWS),
+    Key("back", "view", "escape,backspace", "esc", "back", "", "one step back: pending number, filter, where you were"),
+    Key("scale.up", "view", "plus,equals_sign", "+/-", "scale(1)", "scale",
+        "choose more (=) or fewer children for the pool, see what it will do; enter applies, esc drops it", 3,
+        ("pools", "children"), True),
+    Key("scale.down", "view", "minus", "-", "scale(-1)", "", "choose fewer", panes=("pools", "children"),
+        changes=True),
+    Key("drain", "view", "D", "D", "drain", "drain",
+        "pool: take no more jobs, children leave after theirs; again: resume. In Fleet: the daemon", 4,
+        ("pools", "fleet"), True, True),
+    Key("pause", "view", "P", "P", "pause", "pause",
+        "class: pause it, its jobs wait in the queue; again: let it run", 5, ("pools", "queue"), True, True),
+    Key("recycle", "view", "t", "t", "recycle", "recycle",
+        "child, or the marked ones: leaves after its job and is replaced", 4, ("children",), True),
+    Key("recycle.all", "view", "R", "R", "recycle_pool", "",
+        "pool: replace all its children, each after its job", 0, ("pools", "children"), True, True),
+    Key("kill", "view", "K", "K", "kill", "kill",
+        "child, or the marked ones: kill now; the job is given back", 5, ("children",), True, True),
+    Key("retry", "view", "r", "r", "retry", "retry",
+        "failed job, the marked ones, or the whole group: run again", 4, ("failed", "groups"), True),
+    Key("delete", "view", "X", "X", "delete", "delete",
+        "failed job, the marked ones, or the whole group: delete for good", 5, ("failed", "groups"), True, True),
+    Key("retry.all", "view", "A", "A", "retry_all", "retry all",
+        "run again all failed jobs of the filter, with progress", 6, ("failed",), True, True),
+    Key("bulk.stop", "view", "b", "b", "stop_bulk", "stop bulk", "stop the bulk action that runs", 2, when="bulk",
+        changes=True),
+    Key("facet", "view", "f", "f", "facet", "group", "Failed: grouped by class and error; again: the list", 4,
+        ("failed", "groups")),
+    Key("follow", "view", "f", "f", "facet", "follow", "Log: go to the end and follow it", 5, ("log",), of="facet"),
+    Key("level", "view", "v", "v", "level", "level", "Log: how grave a line has to be; last the error log", 4,
+        ("log",)),
+    Key("logs", "view", "l", "l", "logs", "log", "the log lines of this class or child", 8, ("pools", "children")),
+    Key("filter", "view", "slash", "/", "filter", "filter",
+        "show only what matches: words, class:NAME error~TEXT state:busy age>1h !not", 6),
+    Key("sort", "view", "s", "s", "sort", "sort", "sort by the next column; the cursor stays on its row", 7,
+        ("pools", "children", "queue")),
+    Key("sort.reverse", "view", "o", "o", "sort_reverse", "", "turn the order round",
+        panes=("pools", "children", "queue")),
+    Key("mark", "view", "space", "space", "mark", "mark", "mark it for r, X, t and K", 7,
+        ("failed", "children"), True),
+    Key("mark.all", "view", "asterisk", "*", "mark_all", "", "mark all that is listed", panes=("failed", "children"),
+        changes=True),
+    Key("unmark", "view", "u", "u", "unmark", "", "take all marks away", panes=("failed", "children"), changes=True),
+    Key("copy", "view", "y", "y", "copy", "", "copy the row to your terminal's clipboard (OSC 52)"),
+    Key("export", "view", "e", "e", "export", "", "write the rows (the marked ones) to a file, one JSON object a line"),
+    Key("command", "frame", "colon", ":", "command", "command",
+        "any verb of wmtui, with completion: scale default 8, drain, pause CLASS, failed retry --all ...", 8),
+    Key("pane.next", "frame", "tab", "tab", "pane(1)", "next list", "next list, or the next view; shift+tab: back", 9),
     Key("pane.previous", "frame", "shift+tab", "shift+tab", "pane(-1)", "", "the list before"),
-    Key("read_only", "frame", "exclamation_mark", "!", "read_only", "read-only",
-        "read-only on or off: keys that change something refuse", 9),
+    Key("hold", "frame", "p", "p", "hold", "hold", "hold the picture still; again: go on", 9),
+    Key("held", "frame", "p", "p", "hold", "go on", "", 2, when="held", of="hold"),
+    Key("daemon.next", "frame", "right_square_bracket", "]", "daemon(1)", "", "the next daemon"),
+    Key("daemon.previous", "frame", "left_square_bracket", "[", "daemon(-1)", "", "the daemon before"),
+    Key("read_only", "frame", "exclamation_mark", "!", "read_only", "",
+        "read-only on or off: keys that change something refuse"),
     Key("redraw", "frame", "ctrl+l", "ctrl+l", "redraw", "", "draw the screen anew"),
     Key("detach", "frame", "q", "q", "detach", "detach", "leave the console (ctrl+c too); the daemon goes on", 1),
     Key("move.up", "move", "up,k", "up k", "move(-1)", "", "one row up"),
@@ -71,50 +124,133 @@ KEYS: tuple[Key, ...] = (
     Key("record.retry", "record", "r", "r", "retry", "retry", "run this job again", 4, changes=True),
     Key("record.delete", "record", "X", "X", "delete", "delete",
         "delete this record for good", 5, changes=True, dangerous=True),
+    Key("record.copy", "record", "y", "y", "copy", "copy", "copy its argument to your terminal's clipboard", 6),
+    Key("record.export", "record", "e", "e", "export", "export", "write the whole record to a file as JSON", 7),
     Key("record.help", "record", "question_mark", "?", "help", "help", "the help", 2),
 )  # fmt: skip
 
 DETACH = Key("detach.always", "frame", "ctrl+c", "ctrl+c", "detach", "", "leave the console; the daemon goes on")
 """Works over every dialog too."""
 
+TITLES: tuple[tuple[Scope, str], ...] = (
+    ("frame", "Everywhere"), ("move", "In a list"), ("view", "On what the cursor is on"),
+    ("record", "In the record of a failed job"),
+)  # fmt: skip
+
+VIEWS = ("Overview", "Children", "Queue", "Failed", "Log", "Fleet")
+
+TOGETHER: tuple[frozenset[Scope], ...] = (frozenset({"frame", "move", "view"}), frozenset({"move", "record"}))
+"""Scopes whose keys work at the same time."""
+
+SHARED = frozenset({"reconnect", "retry"})
+"""Meant to have one key: the one works only without a connection, the other only with one."""
+
 
 def of_scope(scope: Scope) -> list[Key]:
-    """One key each for what has several rows: a row with `when` is only another hint for the same key and action."""
-    taken: set[tuple[str, str]] = set()
-    found = []
-    for key in KEYS:
-        if key.scope == scope and (key.keys, key.action) not in taken:
-            taken.add((key.keys, key.action))
-            found.append(key)
-    return found
+    return [key for key in KEYS if key.scope == scope and not key.of]
 
 
-def hints(
-    scopes: Iterable[Scope], pane: str = "", states: Collection[str] = (), read_only: bool = False
-) -> list[Key]:
-    """What the hint line offers, in the order of the table. A state (pending, lost) brings its own keys and hides the
-    ones that would do the same key's other work; what would be refused now is not offered."""
-    offered = [
-        key
-        for key in KEYS
-        if key.scope in scopes
-        and key.rank
-        and (not key.panes or pane in key.panes)
-        and (not key.when or key.when in states)
-        and not (key.changes and (read_only or "lost" in states))
-    ]
-    taken = {key.keys for key in offered if key.when}
-    return [key for key in offered if key.when or key.keys not in taken]
+def _shown(keys: str) -> str:
+    names = {"plus": "+", "minus": "-", "slash": "/", "colon": ":", "question_mark": "?", "asterisk": "*",
+             "exclamation_mark": "!", "equals_sign": "=", "full_stop": ".", "comma": ","}  # fmt: skip
+    return " ".join(names.get(key, key) for key in keys.split(","))
 
 
-def help_lines() -> list[tuple[str, str, str]]:
-    """(heading or "", key, what it does), for the help screen."""
-    titles: tuple[tuple[Scope, str], ...] = (
-        ("frame", "Everywhere"), ("move", "In a list"), ("overview", "On what the cursor is on"),
-        ("record", "In the record of a failed job"),
-    )  # fmt: skip
-    lines = []
-    for scope, title in titles:
-        lines.append((title, "", ""))
-        lines += [("", key.shown, key.help) for key in KEYS if key.scope == scope]
-    return lines
+@dataclass(frozen=True, slots=True)
+class Keymap:
+    """The table as this operator has it: `own` are the keys that the file of keys gives to ids."""
+
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[Key]:
+        for key in KEYS:
+            keys = self.own.get(key.of or key.id)
+            yield key if keys is None else replace(key, keys=keys, shown=_shown(keys))
+
+    def hints(
+        self, scopes: Iterable[Scope], pane: str = "", states: Collection[str] = (), read_only: bool = False
+    ) -> list[Key]:
+        """What the hint line offers, in the order of the table. A state (pending, lost) brings its own keys and hides
+        the ones that would do the same key's other work; what would be refused now is not offered."""
+        scopes = tuple(scopes)
+        if "typing" in states:
+            return [key for key in self.rows() if key.when == "typing"]
+        offered = [
+            key
+            for key in self.rows()
+            if key.scope in scopes
+            and key.rank
+            and (not key.panes or pane in key.panes)
+            and (not key.when or key.when in states)
+            and not (key.changes and (read_only or "lost" in states))
+        ]
+        taken = {key.keys for key in offered if key.when}
+        return [key for key in offered if key.when or key.keys not in taken]
+
+    def help_lines(self, panes: Collection[str] = ()) -> list[tuple[str, str, str]]:
+        """(heading or "", key, what it does): with panes, only what means something in one of them, and that first."""
+        lines = []
+        for scope, title in sorted(TITLES, key=lambda each: each[0] != "view") if panes else TITLES:
+            keys = [key for key in self.rows() if key.scope == scope and not (key.of and key.when)]
+            keys = [key for key in keys if not panes or not key.panes or set(key.panes) & set(panes)]
+            lines += [(title, "", ""), *(("", key.shown, key.help) for key in keys)]
+        return lines
+
+
+DEFAULT = Keymap()
+
+
+def read(path: Path) -> Keymap:
+    """The file of keys: `id: key` or `id: [key, key]`. Raises UsageError, with what is wrong and where."""
+    import yaml
+
+    try:
+        wanted = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {error}") from None
+    if wanted is None:
+        return DEFAULT
+    if not isinstance(wanted, dict):
+        raise UsageError(f"{path}: it goes `id: key`, as in `drain: ctrl+d` (ids stand in docs/keys.md)")
+    own = {str(name): _keys(path, str(name), value) for name, value in wanted.items()}
+    keymap = Keymap(own)
+    if clash := _clash(keymap):
+        raise UsageError(f"{path}: {clash}")
+    return keymap
+
+
+CHARACTERS = {"+": "plus", "-": "minus", "/": "slash", ":": "colon", "?": "question_mark", "*": "asterisk",
+              "!": "exclamation_mark", "=": "equals_sign", ".": "full_stop", ",": "comma", "[": "left_square_bracket",
+              "]": "right_square_bracket", "#": "number_sign", "@": "at", ";": "semicolon", "~": "tilde"}  # fmt: skip
+
+
+def _keys(path: Path, name: str, value: Any) -> str:
+    known = [key.id for key in KEYS if not key.of]
+    if name not in known:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, 1)
+        raise UsageError(f"{path}: there is no key {name!r}" + (f"; is {near[0]!r} meant?" if near else ""))
+    values = value if isinstance(value, list) else str(value).split(",") if len(str(value)) > 1 else [value]
+    found = [CHARACTERS.get(str(each).strip(), str(each).strip()) for each in values]
+    if not all(found) or isinstance(value, bool | dict):
+        raise UsageError(f"{path}: {name} needs a key, as in `{name}: ctrl+d` or `{name}: [u, plus]`")
+    if "ctrl+c" in found:
+        raise UsageError(f"{path}: {name} cannot have ctrl+c: that always leaves the console")
+    return ",".join(found)
+
+
+def _clash(keymap: Keymap) -> str:
+    """Two ids that would want one key at the same time."""
+    for scopes in TOGETHER:
+        holders: dict[str, str] = {}
+        for each in keymap.rows():
+            if each.scope not in scopes or each.of:
+                continue
+            for key in each.keys.split(","):
+                other = holders.setdefault(key, each.id)
+                if other != each.id and {other, each.id} != SHARED:
+                    return f"{_shown(key)} would be both {other} and {each.id}: give one of them another key"
+    return ""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from wmcore.model import DaemonState
 from wmcore.protocol.messages import Status
 
 STALE_INTERVALS = 3
@@ -14,6 +15,9 @@ class Phase(StrEnum):
     LIVE = "live"
     STALE = "stale"  # connected, but the daemon is silent
     LOST = "lost"
+    STOPPED = "stopped"  # the daemon said that it would go, and went
+    DENIED = "denied"  # no permission
+    FOREIGN = "foreign"  # it speaks another protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,9 @@ class Link:
     attempt: int = 1
     reason: str = ""  # why it was lost
     retry_at: float | None = None  # None: an attempt is under way
+    why: str = ""  # feed.Why
+    step: str = ""  # of an attempt under way
+    since: float = 0.0  # when the first attempt began
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Picture:
     received_at: float = 0.0
     interval: float = 1.0
     read_only: bool = False
+    role: str = ""  # what the daemon lets us do
     restarted: str = ""  # what was noticed at the last restart of the daemon
     restarted_at: float = 0.0
 
@@ -42,10 +50,17 @@ class Picture:
 
     def phase(self, now: float) -> Phase:
         if not self.link.connected:
-            return Phase.CONNECTING if self.status is None and not self.link.reason else Phase.LOST
+            return self._off()
         if self.status is None:
             return Phase.CONNECTING
         return Phase.STALE if self.age(now) > STALE_INTERVALS * self.interval else Phase.LIVE
+
+    def _off(self) -> Phase:
+        if self.link.why:
+            return Phase(self.link.why)
+        if self.status is not None and self.status.state == DaemonState.STOPPING:
+            return Phase.STOPPED
+        return Phase.CONNECTING if self.status is None and not self.link.reason else Phase.LOST
 
     def with_status(self, status: Status, now: float) -> "Picture":
         told = restart_told(self.status, status)
@@ -56,6 +71,8 @@ class Picture:
         """Empty where commands may be sent; else the reason that they may not."""
         if self.read_only:
             return "read-only: nothing was sent (! switches it off)"
+        if self.role == "viewer":
+            return "nothing was sent: this daemon lets you look only (role viewer)"
         match self.phase(now):
             case Phase.LIVE:
                 return ""

@@ -1,15 +1,20 @@
 """The sentences of the dialogs, made when a key is pressed: what a question names is frozen from then on. Pure."""
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from wmcore.protocol.messages import Child, FailedSummary, JobClass, Pool, Status
+from wmcore.protocol.messages import Child, FailedFilter, FailedGroup, FailedSummary, JobClass, Pool, Status
+from wmtui import forecast
 from wmtui.formatting import age, count
 from wmtui.headline import name_of
-from wmtui.printing import clean
+from wmtui.printing import clean, plural
+from wmtui.totals import bounded
 
 TYPED_FROM = 101
 """From so many jobs on, y is not enough: the number has to be typed."""
+NAMED = 3
+"""So many of several are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +23,17 @@ class Question:
     lines: tuple[str, ...]
     yes: str  # the verb
     number: int | None = None  # has to be typed
+    command: str = ""  # that does the same
+    word: str | None = None  # has to be typed, in place of a number
+
+    @property
+    def typed(self) -> str | None:
+        """What y is not enough for."""
+        return self.word if self.word is not None else None if self.number is None else str(self.number)
 
 
-def _children(n: int) -> str:
-    return "1 child" if n == 1 else f"{n} children"
+def command(*words: object) -> str:
+    return "wmtui " + clean(shlex.join(str(word) for word in words))
 
 
 def _on(status: Status) -> str:
@@ -29,36 +41,77 @@ def _on(status: Status) -> str:
 
 
 def scale(status: Status, pool: Pool, to: int) -> Question:
-    lines = [_on(status), f"now    {_children(pool.wanted)} wanted, {pool.running} running, {pool.busy} busy"]
+    lines = [
+        _on(status),
+        f"now    {plural(pool.wanted, 'child')} wanted, {pool.running} running, {pool.busy} busy",
+        f"then   {forecast.scaling(status, pool, to)}",
+    ]
     if to == 0:
-        lines.append("then   no children: jobs in hand are finished, nothing new is started")
-    else:
-        lines.append(f"then   {_children(to)}, {to / max(1, pool.wanted):.1f} times as many")
-    return Question(f"Scale pool {clean(pool.name)} from {pool.wanted} to {to}?", tuple(lines), f"scale to {to}")
+        lines.append("       jobs in hand are finished, nothing new is started")
+    title = f"Scale pool {clean(pool.name)} from {pool.wanted} to {to}?"
+    return Question(title, tuple(lines), f"scale to {to}", command=command("scale", pool.name, to))
+
+
+def _longest(status: Status, children: Sequence[Child]) -> list[str]:
+    """Who finishes when: as far as anybody knows, not before the one that is longest at it."""
+    busy = [(child, child.job_since) for child in children if child.job_since is not None]
+    if not busy:
+        return ["busy   none: they leave at once"]
+    child, since = min(busy, key=lambda each: each[1])
+    process = next((each.process for each in status.classes if each.name == child.class_name), None)
+    usual = f", its class takes {age(process.p95 / 1000)} (p95)" if process and process.p95 is not None else ""
+    at = f"{clean(child.class_name or '?')}, pid {child.pid}"
+    return [f"busy   {len(busy)}, the longest for {age(status.now - since)} ({at}){usual}"]
+
+
+def _waiting(status: Status, names: Sequence[str]) -> str:
+    ready = [each.queue.ready for each in status.classes if each.name in names]
+    return f"queue  {bounded(ready)} ready jobs wait until then"
 
 
 def drain(status: Status, pool: Pool) -> Question:
-    mine = [child for child in status.children if child.pool == pool.name and child.job_since is not None]
-    oldest = min(mine, key=lambda child: child.job_since or 0.0, default=None)
-    lines = [
+    mine = [child for child in status.children if child.pool == pool.name]
+    lines = (
         _on(status),
         f"pool   {clean(pool.name)}: {pool.running} running, {pool.busy} busy",
         "then   no new jobs are taken; each child leaves after its job",
-    ]
-    if oldest is not None and oldest.job_since is not None:
-        about = f"{age(status.now - oldest.job_since)} (pid {oldest.pid}, {clean(oldest.class_name or '?')})"
-        lines.append(f"longest job in hand  {about}")
-    lines.append("Jobs wait in the queue until you resume the pool with D.")
-    return Question(f"Drain pool {clean(pool.name)}?", tuple(lines), "drain")
+        *_longest(status, mine),
+        _waiting(status, pool.workers),
+        "Nothing is broken off. D again resumes the pool.",
+    )
+    return Question(f"Drain pool {clean(pool.name)}?", lines, "drain", command=command("drain", pool.name))
+
+
+def drain_daemon(status: Status) -> Question:
+    running, busy = sum(pool.running for pool in status.pools), sum(pool.busy for pool in status.pools)
+    lines = (
+        _on(status),
+        f"pools  {clean(', '.join(pool.name for pool in status.pools))}: {running} running, {busy} busy",
+        "then   no new jobs are taken on this host; each child leaves after its job",
+        *_longest(status, status.children),
+    )
+    return Question(f"Drain all of {clean(status.host)}?", lines, "drain", word=status.host, command="wmtui drain")
 
 
 def resume(status: Status, pool: Pool) -> Question:
     lines = (
         _on(status),
-        f"pool   {clean(pool.name)} is draining: {_children(pool.running)} left",
-        f"then   {_children(pool.wanted)} run again and take jobs",
+        f"pool   {clean(pool.name)} is draining: {plural(pool.running, 'child')} left",
+        f"then   {plural(pool.wanted, 'child')} run again and take jobs",
     )
-    return Question(f"Resume pool {clean(pool.name)}?", lines, "resume")
+    return Question(f"Resume pool {clean(pool.name)}?", lines, "resume", command=command("resume", pool.name))
+
+
+def recycle_pool(status: Status, pool: Pool) -> Question:
+    mine = [child for child in status.children if child.pool == pool.name]
+    lines = (
+        _on(status),
+        f"pool   {clean(pool.name)}: {pool.running} running, {pool.busy} busy",
+        "then   each child leaves after its job and is replaced; no job is broken off",
+        *_longest(status, mine),
+    )
+    title = f"Replace all children of pool {clean(pool.name)}?"
+    return Question(title, lines, "replace them", command=command("recycle", pool.name))
 
 
 def pause(status: Status, each: JobClass) -> Question:
@@ -69,10 +122,13 @@ def pause(status: Status, each: JobClass) -> Question:
         "then   its jobs in hand are finished, the others wait in the queue;",
         "       the children run the other classes",
     )
-    return Question(f"Pause class {clean(each.name)}?", lines, "pause")
+    return Question(f"Pause class {clean(each.name)}?", lines, "pause", command=command("pause", each.name))
 
 
-def kill(status: Status, child: Child) -> Question:
+def kill(status: Status, children: Sequence[Child]) -> Question:
+    if len(children) > 1:
+        return _kill_several(status, children)
+    child = children[0]
     lines = [_on(status), f"child  slot {child.slot}, pid {child.pid}, {clean(child.state)}"]
     if child.job is not None:
         since = "" if child.job_since is None else f" for {age(status.now - child.job_since)}"
@@ -82,23 +138,87 @@ def kill(status: Status, child: Child) -> Question:
             "then   the job is broken off and given back: it runs again",
         ]
     lines.append("Refused if the child is at another job by then.")
-    return Question(f"Kill child {child.pid} at once?", tuple(lines), "kill")
+    return Question(f"Kill child {child.pid} at once?", tuple(lines), "kill", command=command("kill", child.slot))
 
 
-def _jobs(n: int) -> str:
-    return "1 failed job" if n == 1 else f"{n:,} failed jobs"
+def _kill_several(status: Status, children: Sequence[Child]) -> Question:
+    n, busy = len(children), [child for child in children if child.job is not None]
+    slots = " ".join(str(child.slot) for child in children)
+    lines = (
+        _on(status),
+        f"slots  {slots if n <= 20 else f'{slots[:40]} ...'}",
+        f"then   {plural(len(busy), 'job')} broken off and given back: they run again",
+        *_longest(status, busy),
+        "Each is refused if the child is at another job by then.",
+    )
+    return Question(f"Kill {n} children at once?", lines, "kill", n, "wmtui kill SLOT (one by one)")
+
+
+def _jobs(n: int, at_least: bool = False) -> str:
+    return "1 failed job" if n == 1 else f"{n:,}{' or more' if at_least else ''} failed jobs"
+
+
+RETRIED = "then   each runs again as a new job, its attempts counted from 0"
+DELETED = "then   arguments and tracebacks are gone. This can not be undone."
 
 
 def retry(status: Status, records: Sequence[FailedSummary]) -> Question:
-    n = len(records)
-    lines = (_on(status), *_what(records), "then   each runs again as a new job, its attempts counted from 0")
-    return Question(f"Retry {_jobs(n)}?", lines, "retry", n if n >= TYPED_FROM else None)
+    n, ids = len(records), [record.id for record in records]
+    lines = (_on(status), *_what(records), RETRIED)
+    return Question(f"Retry {_jobs(n)}?", lines, "retry", n if n >= TYPED_FROM else None, _for_ids("retry", ids))
 
 
 def delete(status: Status, records: Sequence[FailedSummary]) -> Question:
-    n = len(records)
-    lines = (_on(status), *_what(records), "then   arguments and tracebacks are gone. This can not be undone.")
-    return Question(f"Delete {_jobs(n)}?", lines, "delete", n if n >= TYPED_FROM else None)
+    n, ids = len(records), [record.id for record in records]
+    lines = (_on(status), *_what(records), DELETED)
+    return Question(f"Delete {_jobs(n)}?", lines, "delete", n if n >= TYPED_FROM else None, _for_ids("delete", ids))
+
+
+def _for_ids(verb: str, ids: Sequence[str]) -> str:
+    shown = ids if len(ids) <= NAMED else [*ids[:NAMED], "..."]
+    return command("failed", verb, *shown).replace("'...'", "...")
+
+
+def bulk(status: Status, action: str, asked: FailedFilter, expected: int, at_least: bool, said: str) -> Question:
+    """`said`: the filter, in the operator's words."""
+    lines = (
+        _on(status),
+        f"filter {clean(said) or 'none: all failed jobs'}",
+        RETRIED if action == "retry" else DELETED,
+        "       a hundred at a time, newest first; b stops it",
+        "Refused if the number has moved by then.",
+    )
+    title = f"{action.capitalize()} {_jobs(expected, at_least)}?"
+    number = expected if expected > 1 else None
+    return Question(title, lines, action, number, bulk_command(action, asked))
+
+
+def bulk_command(action: str, asked: FailedFilter) -> str:
+    words = ["failed", action, "--all"]
+    words += ["--class", asked.class_name] if asked.class_name else []
+    words += ["--error", asked.error] if asked.error else []
+    words += ["--fingerprint", asked.fingerprint] if asked.fingerprint is not None else []
+    words += ["--retried" if asked.retried else "--no-retried"] if asked.retried is not None else []
+    return command(*words)
+
+
+def group(status: Status, action: str, each: FailedGroup) -> Question:
+    asked = FailedFilter(class_name=each.class_name, fingerprint=each.fingerprint)
+    said = f"{each.class_name or 'several classes'}: {each.error or '(failed before there were groups)'}"
+    question = bulk(status, action, asked, each.count, each.at_least, said)
+    return replace(question, lines=(question.lines[0], f"error  {clean(said)}", *question.lines[2:]))
+
+
+def stop_daemon(status: Status, now: bool) -> Question:
+    busy = [child for child in status.children if child.job_since is not None]
+    lines = [_on(status), f"state  {clean(status.state)}, {plural(len(status.children), 'child')}, {len(busy)} busy"]
+    if now:
+        lines.append(f"then   {plural(len(busy), 'job')} broken off and given back; the daemon ends")
+    else:
+        lines += ["then   the daemon ends when the jobs in hand are done", *_longest(status, status.children)]
+    words = command("stop", *(["--now"] if now else []))
+    title = f"Stop the daemon on {clean(status.host)}{' at once' if now else ''}?"
+    return Question(title, tuple(lines), "stop", word=status.host, command=words)
 
 
 def _what(records: Sequence[FailedSummary]) -> list[str]:

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from wmcore.errors import WmError
 from wmcore.protocol.messages import (
+    Bulk,
     Child,
     DeleteFailed,
     Drain,
     FailedChanged,
+    FailedFilter,
+    FailedGroup,
     FailedSummary,
     JobClass,
     Kill,
@@ -19,28 +23,34 @@ from wmcore.protocol.messages import (
     RetryFailed,
     Scale,
     Scaled,
+    StartBulk,
     Status,
+    Stop,
+    StopBulk,
     Unpause,
 )
 from wmtui import questions
 from wmtui.failedlist import FailedList
 from wmtui.pending import asks
-from wmtui.printing import clean
+from wmtui.printing import clean, plural
 from wmtui.questions import Question
 
 
 class Desk(Protocol):
-    """What steering needs of the app."""
-
-    failed: FailedList
+    """What steering needs of the app: all of it is about the daemon that is looked at."""
 
     @property
     def status(self) -> Status | None: ...
+    @property
+    def failed(self) -> FailedList: ...
     def refuses_writing(self) -> bool: ...
-    def send(self, request: Request, done: Callable[[Any], None]) -> None: ...
+    def send(
+        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
+    ) -> None: ...
     def ask(self, question: Question, yes: Callable[[], None]) -> None: ...
     def say(self, text: str, error: bool = False) -> None: ...
-    def failed_changed(self) -> None: ...
+    def retried(self, ids: set[str]) -> None: ...
+    def deleted(self, ids: set[str]) -> None: ...
 
 
 class Steering:
@@ -51,43 +61,72 @@ class Steering:
 
     def scale(self, pool: Pool, to: int) -> None:
         def told(reply: Scaled) -> None:
-            self._desk.say(f"pool {clean(reply.pool)}: {reply.before} > {reply.wanted} children")
+            change = f"stays at {reply.wanted}" if reply.before == reply.wanted else f"{reply.before} > {reply.wanted}"
+            self._desk.say(f"pool {clean(reply.pool)}: {change} children")
 
         question = questions.scale(self._seen(), pool, to) if asks(pool.wanted, to) else None
         self._do(question, Scale(pool=pool.name, to=to), told)
 
+    def drain(self, pool: Pool) -> None:
+        told = f"pool {clean(pool.name)} drains; D resumes it"
+        self._do(questions.drain(self._seen(), pool), Drain(pool=pool.name), lambda _: self._desk.say(told))
+
+    def resume(self, pool: Pool) -> None:
+        told = f"pool {clean(pool.name)} resumes"
+        self._do(questions.resume(self._seen(), pool), Resume(pool=pool.name), lambda _: self._desk.say(told))
+
     def drain_or_resume(self, pool: Pool) -> None:
-        name = clean(pool.name)
-        if pool.state == "draining":
-            question = questions.resume(self._seen(), pool)
-            self._do(question, Resume(pool=pool.name), lambda _: self._desk.say(f"pool {name} resumes"))
+        (self.resume if pool.state == "draining" else self.drain)(pool)
+
+    def drain_or_resume_daemon(self) -> None:
+        status = self._desk.status
+        if status is None:
+            self._desk.say("nothing is known of this daemon yet", error=True)
+        elif all(pool.state == "draining" for pool in status.pools):
+            told = f"{clean(status.host)} resumes"
+            self._do(None, Resume(), lambda _: self._desk.say(told))
         else:
-            question = questions.drain(self._seen(), pool)
-            self._do(question, Drain(pool=pool.name), lambda _: self._desk.say(f"pool {name} drains; D resumes it"))
+            told = f"{clean(status.host)} drains; D resumes it"
+            self._do(questions.drain_daemon(status), Drain(), lambda _: self._desk.say(told))
+
+    def pause(self, each: JobClass) -> None:
+        told = f"class {clean(each.name)} is paused; P lets it run again"
+        self._do(questions.pause(self._seen(), each), Pause(class_name=each.name), lambda _: self._desk.say(told))
+
+    def unpause(self, each: JobClass) -> None:
+        told = f"class {clean(each.name)} runs again"
+        self._do(None, Unpause(class_name=each.name), lambda _: self._desk.say(told))
 
     def pause_or_unpause(self, each: JobClass) -> None:
-        name = clean(each.name)
-        if each.paused:
-            self._do(None, Unpause(class_name=each.name), lambda _: self._desk.say(f"class {name} runs again"))
+        (self.unpause if each.paused else self.pause)(each)
+
+    def kill(self, children: Sequence[Child]) -> None:
+        requests = [Kill(slot=child.slot, pid=child.pid, job=child.job) for child in children]
+        one, question = children[0], questions.kill(self._seen(), children)
+        if len(children) > 1:
+            self._do(question, requests, self._tally(requests, "killed"))
         else:
-            question = questions.pause(self._seen(), each)
-            told = f"class {name} is paused; P lets it run again"
-            self._do(question, Pause(class_name=each.name), lambda _: self._desk.say(told))
+            told = f"killed the child in slot {one.slot} (pid {one.pid})"
+            self._do(question, requests, lambda _: self._desk.say(told))
 
-    def kill(self, child: Child) -> None:
-        told = f"killed the child in slot {child.slot} (pid {child.pid})"
-        request = Kill(slot=child.slot, pid=child.pid, job=child.job)
-        self._do(questions.kill(self._seen(), child), request, lambda _: self._desk.say(told))
+    def recycle(self, children: Sequence[Child]) -> None:
+        one, requests = children[0], [Recycle(slot=child.slot) for child in children]
+        if len(children) > 1:
+            self._do(None, requests, self._tally(requests, "replaced (after their jobs)"))
+        else:
+            told = f"the child in slot {one.slot} (pid {one.pid}) leaves after its job and is replaced"
+            self._do(None, requests, lambda _: self._desk.say(told))
 
-    def recycle(self, child: Child) -> None:
-        told = f"the child in slot {child.slot} (pid {child.pid}) leaves after its job and is replaced"
-        self._do(None, Recycle(slot=child.slot), lambda _: self._desk.say(told))
+    def recycle_pool(self, pool: Pool) -> None:
+        told = f"the children of pool {clean(pool.name)} are replaced, each after its job"
+        question = questions.recycle_pool(self._seen(), pool)
+        self._do(question, Recycle(pool=pool.name), lambda _: self._desk.say(told))
 
     def retry(self, ids: Sequence[str], done: Callable[[], None] | None = None) -> None:
         """One is retried at once: it can be deleted again."""
 
         def told(reply: FailedChanged) -> None:
-            self._desk.failed.mark_retried(set(reply.done))
+            self._desk.retried(set(reply.done))
             self._changed("retried", reply, done)
 
         question = questions.retry(self._seen(), self._records(ids)) if len(ids) > 1 else None
@@ -95,25 +134,72 @@ class Steering:
 
     def delete(self, ids: Sequence[str], done: Callable[[], None] | None = None) -> None:
         def told(reply: FailedChanged) -> None:
-            self._desk.failed.remove(set(reply.done))
+            self._desk.deleted(set(reply.done))
             self._changed("deleted", reply, done)
 
         self._do(questions.delete(self._seen(), self._records(ids)), DeleteFailed(ids=list(ids)), told)
 
+    def bulk(self, action: str, asked: FailedFilter, expected: int, at_least: bool, said: str) -> None:
+        """All of a filter, by the daemon itself."""
+        question = questions.bulk(self._seen(), action, asked, expected, at_least, said)
+        self._start_bulk(question, action, asked, expected, at_least)
+
+    def bulk_group(self, action: str, group: FailedGroup) -> None:
+        asked = FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint)
+        question = questions.group(self._seen(), action, group)
+        self._start_bulk(question, action, asked, group.count, group.at_least)
+
+    def _start_bulk(
+        self, question: Question, action: str, asked: FailedFilter, expected: int, at_least: bool
+    ) -> None:
+        def told(run: Bulk) -> None:
+            self._desk.say(f"{action} of {plural(run.total, 'job')} has begun; b stops it")
+
+        self._do(question, StartBulk(action=action, filter=asked, expected=expected, at_least=at_least), told)
+
+    def stop_bulk(self, run: Bulk) -> None:
+        def told(reply: Bulk) -> None:
+            self._desk.say(f"{reply.action}: {clean(reply.state)} after {reply.done:,} of {reply.total:,}")
+
+        self._do(None, StopBulk(id=run.id), told)
+
+    def stop_daemon(self, now: bool) -> None:
+        question = questions.stop_daemon(self._seen(), now)
+        self._do(question, Stop(now=now), lambda _: self._desk.say("the daemon is stopping"))
+
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _do(self, question: Question | None, request: Request, told: Callable[[Any], None]) -> None:
+    def _do(
+        self, question: Question | None, request: Request | Sequence[Request], told: Callable[[Any], None]
+    ) -> None:
+        """`told` gets each reply, and where there are several requests the refusals too."""
         if self._desk.refuses_writing():
             return
+        requests = [request] if isinstance(request, Request) else list(request)
 
         def send() -> None:
             if not self._desk.refuses_writing():
-                self._desk.send(request, told)
+                for each in requests:
+                    self._desk.send(each, told, told if len(requests) > 1 else None)
 
         if question is None:
             send()
         else:
             self._desk.ask(question, send)
+
+    def _tally(self, requests: Sequence[Request], did: str) -> Callable[[Any], None]:
+        """Says what became of all of them when the last one is answered."""
+        replies: list[Any] = []
+
+        def told(reply: Any) -> None:
+            replies.append(reply)
+            if len(replies) == len(requests):
+                refused = [clean(str(each)) for each in replies if isinstance(each, WmError)]
+                done = f"{did} {len(requests) - len(refused)} of {plural(len(requests), 'child')}"
+                why = f", {len(refused)} refused: {'; '.join(sorted(set(refused))[:3])}" if refused else ""
+                self._desk.say(done + why, error=bool(refused))
+
+        return told
 
     def _seen(self) -> Status:
         status = self._desk.status
@@ -122,7 +208,8 @@ class Steering:
 
     def _records(self, ids: Sequence[str]) -> list[FailedSummary]:
         """A record that has left the list since stays in the question by its id."""
-        known = {record.id: record for record in self._desk.failed.records}
+        recent = self._seen().failed.recent
+        known = {record.id: record for record in (*recent, *self._desk.failed.records)}
         unknown = {i: FailedSummary(id=i, class_name="?", job=i, failed_at=0.0, error="?") for i in ids}
         return [known.get(i, unknown[i]) for i in ids]
 
@@ -134,6 +221,5 @@ class Steering:
             reasons = sorted({item.reason for item in reply.refused})
             parts.append(f"{len(reply.refused):,} refused: {'; '.join(reasons[:3])}")
         self._desk.say(clean(", ".join(parts) or f"nothing was {did}"), error=bool(reply.refused))
-        self._desk.failed_changed()
         if done is not None and reply.done:
             done()

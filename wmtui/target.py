@@ -1,5 +1,6 @@
 """TARGET: which daemon is meant. A socket, a conf.yml, later ssh://; without one, the daemon that runs here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -53,6 +54,15 @@ def resolve(target: str | None) -> Path:
     if path.is_dir():
         raise UsageError(f"target {target} is a folder; name a socket, a conf.yml or ssh://HOST")
     return path
+
+
+def resolve_all(targets: Sequence[str]) -> list[Path]:
+    """The sockets that are meant, each once; without a target, those of all daemons that run here."""
+    if targets:
+        return list(dict.fromkeys(resolve(target) for target in targets))
+    daemons = found()
+    there = [daemon.socket for daemon in daemons if daemon.there]
+    return there if len(there) > 1 else [the_only_one(daemons)]
 
 
 def found() -> list[Found]:

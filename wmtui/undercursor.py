@@ -1,21 +1,23 @@
-"""What the cursor is on: from a pane and the key of a row to the pool, class, child or failed jobs. Pure."""
+"""What the cursor is on: from a pane and the key of a row to the pool, class, child, job or failed jobs. Pure."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from wmcore.protocol.messages import Child, FailedSummary, JobClass, Pool, Status
+from wmcore.protocol.messages import Child, FailedGroup, FailedSummary, JobClass, Pool, QueuedJob, Status
 from wmtui.printing import clean
-from wmtui.rows import PoolKey
+from wmtui.rows import PoolKey, child_key
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     status: Status | None
-    pane: str  # "pools", "children", "failed"
+    pane: str  # "pools", "children", "failed", "groups", "queue", "jobs", "log", "fleet"
     key: Hashable | None  # of the row under the cursor
-    records: Sequence[FailedSummary]
-    marks: frozenset[str]
+    records: Sequence[FailedSummary] = ()
+    marks: frozenset[Hashable] = frozenset()
+    groups: Sequence[FailedGroup] = ()
+    jobs: Sequence[QueuedJob] = ()
 
     def pool(self) -> Pool | None:
         """The pool of the row under the cursor; where the row has none, the only pool."""
@@ -35,15 +37,23 @@ class Target:
         return next((pool for pool in pools if pool.name == name), None)
 
     def job_class(self) -> JobClass | None:
-        if self.status is None or self.pane != "pools" or self.key is None:
+        if self.status is None or self.pane not in ("pools", "queue") or self.key is None:
             return None
-        name = cast(PoolKey, self.key)[1]
+        name = cast(PoolKey, self.key)[1] if self.pane == "pools" else self.key
         return next((each for each in self.status.classes if each.name == name), None)
 
     def child(self) -> Child | None:
         if self.status is None or self.pane != "children":
             return None
-        return next((child for child in self.status.children if (child.slot, child.pid) == self.key), None)
+        return next((child for child in self.status.children if child_key(child) == self.key), None)
+
+    def children(self) -> list[Child]:
+        """The marked ones, else the one under the cursor."""
+        if self.status is None or self.pane != "children":
+            return []
+        marked = [child for child in self.status.children if child_key(child) in self.marks]
+        one = self.child()
+        return marked or ([one] if one is not None else [])
 
     def failed_ids(self) -> list[str]:
         """The marked ones in the order of the list, else the one under the cursor."""
@@ -52,11 +62,25 @@ class Target:
         marked = [record.id for record in self.records if record.id in self.marks]
         return marked or ([str(self.key)] if self.key is not None else [])
 
+    def group(self) -> FailedGroup | None:
+        if self.pane != "groups":
+            return None
+        return next((group for group in self.groups if group.fingerprint == self.key), None)
+
+    def job(self) -> QueuedJob | None:
+        if self.pane != "jobs":
+            return None
+        return next((job for job in self.jobs if job.id == self.key), None)
+
     def detail(self) -> str:
         """The row in full, where the table may have had to cut it."""
         if self.pane == "failed":
             record = next((each for each in self.records if each.id == self.key), None)
-            return f"{clean(record.id)} {clean(record.class_name)}: {clean(record.error)}" if record else ""
+            return clean(f"{record.id} {record.class_name}: {record.error}") if record else ""
+        if (group := self.group()) is not None:
+            return clean(f"{group.class_name or 'several classes'}: {group.error}")
+        if (job := self.job()) is not None:
+            return clean(f"{job.id} {job.class_name} {job.arg}")
         if (child := self.child()) is not None:
             work = f"{child.class_name or ''} {child.job or ''}".strip()
             return clean(f"slot {child.slot}, pid {child.pid}, {child.state} {work}".strip())

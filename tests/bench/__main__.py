@@ -2,7 +2,20 @@
 
 import sys
 
-from tests.bench import failed, floor, gearman, inserts, memory, million, mixed, pickup, recycle, throughput, viewers
+from tests.bench import (
+    console,
+    failed,
+    floor,
+    gearman,
+    inserts,
+    memory,
+    million,
+    mixed,
+    pickup,
+    recycle,
+    throughput,
+    viewers,
+)  # fmt: skip
 from tests.bench.common import bench_of_arguments, run_parts
 
 PARTS = {
@@ -16,6 +29,7 @@ PARTS = {
     "gearman": gearman.run,
     "failed": failed.run,
     "viewers": viewers.run,
+    "console": console.run,
 }
 
 

@@ -5,6 +5,7 @@ request, answers what a daemon would. Run as a program it serves a lively pictur
 import asyncio
 import math
 import random
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -16,13 +17,22 @@ import msgspec
 from wmcore.protocol import framing
 from wmcore.protocol import messages as m
 from wmcore.protocol.framing import Code, RpcError
+from wmtui.failedlist import matches
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "status.json"
 COUNT_LIMIT = 10_001
+METHODS = m.METHODS | {kind.method: kind for kind in (m.GroupFailed, m.StartBulk, m.StopBulk, m.ListBulk)}
+
+
+def everything() -> m.Status:
+    return msgspec.json.decode(GOLDEN.read_bytes(), type=m.Status)
 
 
 def golden() -> m.Status:
-    return msgspec.json.decode(GOLDEN.read_bytes(), type=m.Status)
+    """Of that the quiet part: one pool, nothing that drains, no bulk run."""
+    status = everything()
+    status.pools, status.bulk, status.kill_at = status.pools[:1], [], None
+    return status
 
 
 class Daemon:
@@ -32,6 +42,8 @@ class Daemon:
         self.path = path
         self.status = status or golden()
         self.failed: list[m.FailedSummary] = list(self.status.failed.recent)
+        self.jobs: list[m.QueuedJob] = []
+        self.log: list[tuple[str, str]] = []
         self.asked: list[m.Request] = []
         self.answers: dict[type[m.Request], Callable[[Any], Any]] = {}  # in place of what a daemon would say
         self.subscribers: list[tuple[asyncio.StreamWriter, asyncio.Event]] = []
@@ -66,7 +78,7 @@ class Daemon:
 
     def commands(self) -> list[m.Request]:
         """The requests that change something, in their order."""
-        looking = m.Subscribe | m.Hello | m.ListFailed | m.GetFailed
+        looking = m.Subscribe | m.Hello | m.ListFailed | m.GetFailed | m.GroupFailed | m.ListJobs | m.TailLog
         return [each for each in self.asked if not isinstance(each, looking)]
 
     def set_failed(self, records: list[m.FailedSummary], recent: int = 50) -> None:
@@ -89,7 +101,7 @@ class Daemon:
 
     def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> bytes:
         incoming = framing.decode_request(line)
-        kind = m.METHODS[incoming.method]
+        kind = METHODS[incoming.method]
         request = framing.decode_body(incoming.params, kind)
         self.asked.append(request)
         try:
@@ -148,11 +160,66 @@ class Daemon:
         return m.Killed(slot=request.slot, pid=request.pid, job=request.job)
 
     def on_ListFailed(self, request: m.ListFailed) -> m.FailedPage:  # noqa: N802
-        start = int(request.cursor or 0)
-        page = self.failed[start : start + request.limit]
-        end = start + len(page)
-        total = min(len(self.failed), COUNT_LIMIT)
-        return m.FailedPage(records=page, total=total, cursor=str(end) if end < len(self.failed) else None)
+        found = [each for each in self.failed if matches(each, request.filter)]
+        start, end = stretch_of(len(found), request.cursor, request.limit, request.order == "oldest")
+        return m.FailedPage(
+            records=found[start:end], total=min(len(found), COUNT_LIMIT) if request.count else None,
+            cursor=str(end) if end < len(found) else None, before=str(start) if start else None,
+        )  # fmt: skip
+
+    def on_GroupFailed(self, request: m.GroupFailed) -> m.FailedGroups:  # noqa: N802
+        groups: dict[tuple[str, str], m.FailedGroup] = {}
+        for each in self.failed:
+            if not matches(each, request.filter):
+                continue
+            error = re.sub(r"\d+", "N", each.error)
+            group = groups.setdefault(
+                (each.class_name, error),
+                m.FailedGroup(
+                    fingerprint=each.fingerprint, class_name=each.class_name, error=error, count=0,
+                    first=each.failed_at, last=each.failed_at, newest=each.id,
+                ),
+            )  # fmt: skip
+            group.count, group.first = group.count + 1, min(group.first, each.failed_at)
+        return m.FailedGroups(groups=list(groups.values()))
+
+    def on_StartBulk(self, request: m.StartBulk) -> m.Bulk:  # noqa: N802
+        run = m.Bulk(
+            id="b1", action=request.action, filter=request.filter, state="running", total=request.expected,
+            started_at=self.status.now,
+        )  # fmt: skip
+        self.status.bulk = [run]
+        return run
+
+    def on_StopBulk(self, request: m.StopBulk) -> m.Bulk:  # noqa: N802
+        run = self.status.bulk[0]
+        run.state = "stopping"
+        return run
+
+    def on_ListJobs(self, request: m.ListJobs) -> m.JobPage:  # noqa: N802
+        found = [each for each in self.jobs if request.class_name in (None, each.class_name)]
+        start, end = stretch_of(len(found), request.cursor, request.limit, request.order == "last")
+        return m.JobPage(
+            jobs=found[start:end], cursor=str(end) if end < len(found) else None, before=str(start) if start else None
+        )
+
+    def on_TailLog(self, request: m.TailLog) -> m.LogLines:  # noqa: N802
+        order = ["debug", "info", "notice", "warning", "error"]
+        start = len(self.log) - request.lines if request.after is None else int(request.after)
+        found = [
+            (level, line)
+            for level, line in self.log[max(0, start) :]
+            if (request.level is None or order.index(level) >= order.index(request.level))
+            and (request.text or "").lower() in line.lower()
+        ]
+        return m.LogLines(
+            path="/var/log/workermanager.log", lines=[line for _, line in found], levels=[level for level, _ in found],
+            cursor=str(len(self.log)),
+        )  # fmt: skip
+
+    def on_Stop(self, request: m.Stop) -> m.Stopping:  # noqa: N802
+        self.status.state = "stopping"
+        return m.Stopping(state="stopping", children=len(self.status.children))
 
     def on_GetFailed(self, request: m.GetFailed) -> m.FailedRecord:  # noqa: N802
         found = next((each for each in self.failed if each.id == request.id), None)
@@ -171,6 +238,15 @@ class Daemon:
         ids = set(request.ids or [])
         self.set_failed([each for each in self.failed if each.id not in ids])
         return m.FailedChanged(done=list(request.ids or []))
+
+
+def stretch_of(n: int, cursor: str | None, limit: int, backwards: bool) -> tuple[int, int]:
+    """Positions of the page in a list of `n`; a cursor is one."""
+    if backwards:
+        end = n if cursor is None else int(cursor)
+        return max(0, end - limit), end
+    start = int(cursor or 0)
+    return start, min(n, start + limit)
 
 
 TRACEBACK = """Traceback (most recent call last):

@@ -11,7 +11,7 @@ import pytest
 from tests.console.console import Console, console
 from tests.console.daemon import Daemon, many_failed
 from tests.console.screen import dump, lines_of
-from wmcore.protocol.messages import Child, JobClass, Pool, Queue, Server
+from wmcore.protocol.messages import Child, JobClass, Pool, Queue, QueuedJob, Server
 from wmtui.glyphs import ASCII
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,7 +68,7 @@ async def test_main_screen(daemon: Daemon, size: tuple[int, int], prepare: Calla
     if prepare is not None:
         prepare(daemon)
     async with console(daemon, size) as c:
-        await c.until(lambda: c.app.main.view.failed.row_count == len(daemon.failed) or len(daemon.failed) > 2)
+        await c.until(lambda: c.app.main.overview.failed.row_count == len(daemon.failed) or len(daemon.failed) > 2)
         same(c, f"main-{'quiet' if prepare is None else 'busy'}-{size[0]}x{size[1]}")
 
 
@@ -85,6 +85,50 @@ async def test_at_80x24_everything_is_to_be_seen_at_once(
         assert len(heads) == 3
         for head, following in zip(heads, [*heads[1:], 22], strict=True):
             assert sum(bool(line.strip()) for line in lines[head + 1 : following]) >= 2, lines[head]
+
+
+def queued(n: int) -> list[QueuedJob]:
+    return [
+        QueuedJob(id=f"0-{i}", class_name="sandbox.worker.B", state=("running", "ready", "delayed")[min(i, 2)],
+                  insert_time=1795435800.0, run_after=1795435800.0 + 80 * i, priority=5, uniqkey=f"user:{i}",
+                  arg=f'{{"user": {4700 + i}, "name": "Jürgen"}}')
+        for i in range(n)
+    ]  # fmt: skip
+
+
+LOG = [
+    ("notice", "2026-11-23T12:00:00 WorkerManager 1 started with PID 4721"),
+    ("info", "2026-11-23T12:00:01 TheSchwartz job completed sandbox.worker.A process:2346 delay:155"),
+    ("error", "2026-11-23T12:00:02 TheSchwartz job failed sandbox.worker.A process:2 delay:155"),
+    ("warning", "2026-11-23T12:00:03 WorkerManager 1 exited with PID 4721 and exit code: 1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "there"),
+    [
+        ("children", "2", "SLOT"), ("queue", "3", "CLEARS"), ("jobs", "3 enter", "user:1"), ("log", "5", "4721 and"),
+        ("groups", "4 f", "groups by"), ("fleet", "6", "1 daemon"), ("pending", "plus plus", "PENDING"),
+        ("typed", "colon s c a", "scale"),
+    ],
+)  # fmt: skip
+async def test_views(daemon: Daemon, name: str, keys: str, there: str) -> None:
+    daemon.jobs, daemon.log = queued(3), LOG
+    for each in daemon.status.classes:
+        each.queue.in_rate, each.queue.out_rate, each.queue.clears_in = 2.0, 4.0, 154_000.0
+    async with console(daemon) as c:
+        await c.press(*keys.split())
+        await c.sees(there)
+        await c.stable()
+        same(c, f"{name}-80x24")
+
+
+async def test_failed_jobs_with_the_record_beside_them(daemon: Daemon) -> None:
+    async with console(daemon, (160, 30)) as c:
+        await c.press("4")
+        await c.sees("attempt 4 of 4")
+        await c.stable()
+        same(c, "failed-160x30")
 
 
 async def test_in_ascii(daemon: Daemon) -> None:
@@ -144,9 +188,9 @@ async def test_a_thousand_children(daemon: Daemon) -> None:
     daemon.status.children = [Child(slot=i, pid=i + 100, pool="default", state="idle") for i in range(1000)]
     async with console(daemon) as c:
         await c.press("tab", "end")
-        assert c.app.main.view.children_table.cursor_key == (999, 1099) and "-1000/1000" in c.text
+        assert c.app.main.overview.children_table.cursor_key == (999, 1099) and "-1000/1000" in c.text
         await c.press("home", "pagedown")
-        assert c.app.main.view.children_table.cursor > 1
+        assert c.app.main.overview.children_table.cursor > 1
 
 
 async def test_a_class_without_figures_is_shown(daemon: Daemon) -> None:

@@ -62,8 +62,34 @@ async def test_every_text_field_is_shown_as_it_is(daemon: Daemon, size: tuple[in
         m.DeleteFailed: refuse,
         m.GetFailed: lambda _: record,
     }
+    daemon.jobs = [
+        m.QueuedJob(id=NASTY, class_name=NASTY, state=NASTY, insert_time=0, run_after=0, uniqkey=NASTY, arg=NASTY)
+    ]
+    daemon.log = [("error", NASTY)]
     async with console(daemon, size) as c:
         assert harmless(c.text) and "[/foo]" in c.text
+        for view in "2345":
+            await c.press(view)
+            await c.sees("[/foo]")
+            assert harmless(c.text), view
+            await c.press("enter")
+            await c.stable()
+            assert harmless(c.text), view
+            await c.press("q" if view != "3" else "enter")
+            await c.stable()
+            assert harmless(c.text), view
+            await c.press("q" if view == "3" else "f", "escape")
+            await c.until(lambda: c.app.screen is c.app.main)
+        await c.press("4", "f")
+        await c.sees("[/foo]")
+        assert harmless(c.text)
+        await c.press("6")
+        await c.sees("[/foo]")
+        assert harmless(c.text)
+        await c.press("colon")
+        await c.fill("pause [/foo]")
+        await c.sees("there is no class '[/foo]'")
+        await c.press("1")
         for key in ("D", "down", "P", "tab", "K", "tab", "X"):
             await c.press(key)
             assert harmless(c.text)

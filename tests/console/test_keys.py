@@ -32,7 +32,7 @@ async def test_a_pending_number_is_dropped(daemon: Daemon, leave: str) -> None:
             await c.press("escape")
         else:
             c.now.value += 10
-            c.app.picture = c.app.picture.with_status(daemon.status, c.now())  # still live
+            c.app.session.picture = c.app.picture.with_status(daemon.status, c.now())  # still live
             c.app.tick()
             await c.pilot.pause()
         assert "wanted 4 " in c.text and "discarded" in c.text
@@ -73,7 +73,7 @@ async def test_pause_and_unpause(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("P")
         await c.sees("put the cursor on a class first")
-        await c.press("down", "down", "p")
+        await c.press("down", "down", "P")
         await c.sees("Pause class sandbox.worker.B?")
         await c.answer("y")
         await c.asked(m.Pause(class_name="sandbox.worker.B"))
@@ -132,13 +132,18 @@ async def test_marked_jobs_are_acted_on_together(daemon: Daemon) -> None:
 async def test_over_a_hundred_jobs_are_typed(daemon: Daemon) -> None:
     daemon.set_failed(many_failed(150))
     async with console(daemon) as c:
-        await c.press("shift+tab", *["space"] * 101, "X")
-        await c.sees("type 101 and enter to delete")
-        await c.answer("y", "1", "0", "enter")
+        await c.press("4")
+        await c.until(lambda: c.app.main.failed_view.failed.row_count >= 100)
+        await c.press(*["pagedown"] * 5)
+        await c.until(lambda: c.app.main.failed_view.failed.row_count == 150)
+        await c.press("asterisk", "X")
+        await c.sees("type 150 and enter to delete")
+        await c.answer("y", "1", "5", "enter")
         assert isinstance(c.app.screen, Confirm) and not any(isinstance(x, m.DeleteFailed) for x in daemon.asked)
-        await c.press("1", "enter")
-        await c.until(lambda: isinstance(daemon.asked[-1], m.DeleteFailed))
-        assert len(daemon.asked[-1].ids or []) == 101  # type: ignore[attr-defined]
+        await c.press("0", "enter")
+        await c.until(lambda: any(isinstance(x, m.DeleteFailed) for x in daemon.asked))
+        (deleted,) = [x for x in daemon.asked if isinstance(x, m.DeleteFailed)]
+        assert len(deleted.ids or []) == 150
 
 
 async def test_the_whole_record(daemon: Daemon) -> None:
@@ -172,7 +177,7 @@ async def test_the_ways_back_from_a_record(daemon: Daemon, key: str) -> None:
         await c.sees("failed job 0-12")
         await c.press("n", key)
         await c.until(lambda: not isinstance(c.app.screen, RecordScreen))
-        assert c.app.main.view.failed.cursor_key == "0-11"  # the cursor followed
+        assert c.app.main.overview.failed.cursor_key == "0-11"  # the cursor followed
 
 
 async def test_a_record_that_is_gone_is_said(daemon: Daemon) -> None:
@@ -185,15 +190,34 @@ async def test_a_record_that_is_gone_is_said(daemon: Daemon) -> None:
 async def test_the_failed_list_goes_on_behind_the_status(daemon: Daemon) -> None:
     daemon.set_failed(many_failed(350))
     async with console(daemon) as c:
-        failed = c.app.main.view.failed
-        await c.press("shift+tab")
-        for rows in (100, 200, 300, 350):
-            await c.press("end")
+        failed = c.app.main.failed_view.failed
+        await c.press("4")
+        for rows in (100, 200, 300):
+            for _ in range(9):
+                await c.press("pagedown")
             await c.until(lambda rows=rows: failed.row_count >= rows)
-        await c.press("end")
-        assert failed.cursor_key == "0-1"
         pages = [each for each in daemon.asked if isinstance(each, m.ListFailed)]
-        assert [page.cursor for page in pages] == [None, "100", "200", "300"]
+        assert [page.cursor for page in pages][:3] == [None, "100", "200"]
+
+
+async def test_to_the_other_end_of_a_long_list_and_back_in_one_page_each(daemon: Daemon) -> None:
+    daemon.set_failed(many_failed(5000))
+    async with console(daemon) as c:
+        failed = c.app.main.failed_view.failed
+        await c.press("4")
+        await c.until(lambda: failed.row_count == 100)
+        asked = len(daemon.asked)
+        await c.press("G")
+        await c.until(lambda: failed.cursor_key == "0-1")
+        await c.sees("4982-5000/5,000")
+        assert len(daemon.asked) == asked + 1
+        await c.press("up")
+        for _ in range(9):
+            await c.press("pageup")
+        await c.until(lambda: failed.row_count == 200)
+        await c.press("g")
+        await c.until(lambda: failed.cursor_key == "0-5000")
+        assert len(daemon.asked) <= asked + 3
 
 
 async def test_enter_is_inert_in_a_question_and_its_keys_wait(daemon: Daemon) -> None:
@@ -250,7 +274,7 @@ async def test_an_error_of_the_daemon_is_said(daemon: Daemon) -> None:
 
 
 async def test_help_is_the_table_of_keys(daemon: Daemon) -> None:
-    async with console(daemon, (100, 60)) as c:
+    async with console(daemon, (100, 90)) as c:
         await c.press("question_mark")
         await c.sees("wmtui: keys and columns")
         assert "leave the console" in c.text and "LATENESS" in c.text and "◌ starting" in c.text
@@ -282,7 +306,7 @@ async def test_nobody_answers_a_question_for_half_a_minute(daemon: Daemon, monke
 
 async def moved(c: Console) -> object:
     await asyncio.sleep(0)
-    return c.app.main.view.children_table.cursor_key
+    return c.app.main.overview.children_table.cursor_key
 
 
 async def test_the_cursor_stays_on_its_child(daemon: Daemon) -> None:
@@ -309,7 +333,7 @@ async def test_the_cursor_stays_on_its_failed_job_while_others_fail(daemon: Daem
     everything = many_failed(80)
     daemon.set_failed(everything[5:])
     async with console(daemon) as c:
-        failed = c.app.main.view.failed
+        failed = c.app.main.overview.failed
         await c.press("shift+tab")
         assert failed.cursor_key == "0-75"
         daemon.set_failed(everything)

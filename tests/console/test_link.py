@@ -20,7 +20,7 @@ async def test_gone_and_back(daemon: Daemon) -> None:
         assert "sandbox.worker.A" in c.text and "r reconnect" in c.text and "D drain" not in c.text
         assert " dim" in dump(c.app)
         await c.press("up")  # the last data can be looked through
-        assert c.app.main.view.children_table.cursor_key == (0, 4720)
+        assert c.app.main.overview.children_table.cursor_key == (0, 4720)
         await c.press("K")
         assert not isinstance(c.app.screen, Confirm)
         await c.sees("nothing was sent: there is no connection")
@@ -31,7 +31,7 @@ async def test_gone_and_back(daemon: Daemon) -> None:
         await c.until(lambda: not c.app.disconnected)
         await c.sees("connected again")
         assert "NO CONNECTION" not in c.text and " dim" not in [line[6:] for line in dump(c.app).splitlines()]
-        assert c.app.main.view.children_table.cursor_key == (0, 4720)
+        assert c.app.main.overview.children_table.cursor_key == (0, 4720)
         assert daemon.commands() == []
 
 
@@ -71,7 +71,7 @@ async def test_marks_of_records_that_are_gone_go_too(daemon: Daemon) -> None:
         await c.press("shift+tab", "space", "space")
         daemon.set_failed(daemon.failed[1:])
         await c.frame()
-        assert c.app.main.view.failed.marks == {"0-4"}
+        assert c.app.main.overview.failed.marks == {"0-4"}
 
 
 async def test_before_the_first_data(daemon: Daemon) -> None:

@@ -18,7 +18,7 @@ import pyte
 import pytest
 
 from tests.console.daemon import Daemon, many_failed
-from wmcore.protocol.messages import Drain
+from wmcore.protocol.messages import Child, Drain
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 20.0
@@ -232,8 +232,8 @@ async def test_without_a_daemon_the_screen_is_not_taken(tmp_path: Path) -> None:
 async def test_a_mistake_of_ours_leaves_a_report_and_no_values_on_the_terminal(daemon: Daemon, tmp_path: Path) -> None:
     code = (
         "import os; os.environ.update(TEXTUAL_THEME='ansi-dark', TEXTUAL_DISABLE_KITTY_KEY='1'); "
-        "import wmtui.app, wmtui.screens.overview as o, pathlib, sys; "
-        'exec(\'def bad(self, status):\\n    token = "s3cret"\\n    raise RuntimeError("oops")\'); '
+        "import wmtui.app, wmtui.views.overview as o, pathlib, sys; "
+        'exec(\'def bad(self):\\n    token = "s3cret"\\n    raise RuntimeError("oops")\'); '
         "o.Overview.paint = bad; "
         "sys.exit(wmtui.app.run(pathlib.Path(sys.argv[1])))"
     )
@@ -248,11 +248,57 @@ async def test_a_mistake_of_ours_leaves_a_report_and_no_values_on_the_terminal(d
         t.close()
 
 
+async def test_a_terminal_that_does_not_read_gets_the_newest_picture_when_it_does(daemon: Daemon) -> None:
+    async with attached(daemon) as t:
+        await t.sees("sandbox.worker.B")
+        for turn in range(400):  # nobody reads: its output is full long before the end
+            daemon.status.classes[0].completed = 5000 + turn
+            daemon.status.classes[0].rate_history = [turn % 60] * 60
+            daemon.send_frame()
+            await asyncio.sleep(0.005)
+        await t.sees("5399")
+        t.type("2")
+        await t.sees("[2 Children]")
+
+
+async def test_the_screen_is_not_drawn_into_a_file(daemon: Daemon, tmp_path: Path) -> None:
+    shell = f"{sys.executable} -m wmtui.cli attach {daemon.path} 2>{tmp_path}/errors"
+    t = Terminal(["/bin/sh", "-c", shell])
+    try:
+        assert await t.ends() == 2
+        said = (tmp_path / "errors").read_text()
+        assert "attach needs a terminal" in said and "\x1b" not in said
+    finally:
+        t.close()
+
+
+async def test_half_of_the_screen_changes_and_only_that_is_drawn(daemon: Daemon) -> None:
+    daemon.status.children = [
+        Child(slot=i, pid=i + 100, pool="default", state="idle", jobs_done=10) for i in range(100)
+    ]
+    async with attached(daemon) as t:
+        t.type("2")
+        await t.sees("[2 Children]")
+        sizes = []
+        for turn in range(1, 4):
+            await asyncio.sleep(0.3)
+            t.pump()
+            before = len(t.sent)
+            for child in daemon.status.children[::10]:
+                child.jobs_done += 1
+            daemon.send_frame()
+            await t.sees(f"{10 + turn}")
+            await asyncio.sleep(0.2)
+            t.pump()
+            sizes.append(len(t.sent) - before)
+        assert min(sizes) <= 800, sizes
+
+
 async def test_a_frame_costs_few_bytes(daemon: Daemon) -> None:
     """Every figure of every row changes; the bound is what a slow line carries without being noticed."""
     daemon.set_failed(many_failed(50))
     async with attached(daemon) as t:
-        await t.sees("Failed 'A' 40")
+        await t.sees("Failed 'A' 45")
         await t.until(lambda: len(t.sent) > 2000, "the first screen")
         sizes = []
         for turn in range(1, 4):

@@ -29,7 +29,8 @@ def test_classes_stand_beneath_their_pools_and_strays_at_the_end() -> None:
     status = golden()
     status.pools.append(Pool(name="slow", wanted=1, running=0, busy=0, state="running", workers=["sandbox.worker.B"]))
     status.pools[0].workers = ["new.class"]
-    keys = [row.key for row in rows.pool_rows(status, UNICODE)]
+    found = rows.pool_rows(status, rows.CLASS_LENS, UNICODE)
+    keys = [found.key(i) for i in range(len(found))]
     assert keys == [
         ("default", ""), ("default", "new.class"), ("slow", ""), ("slow", "sandbox.worker.B"), ("", "sandbox.worker.A"),
     ]  # fmt: skip
@@ -46,22 +47,23 @@ def test_a_pool_shows_what_was_chosen_and_why_children_die() -> None:
 
 def test_one_scale_of_lateness_for_all_classes() -> None:
     status = golden()
-    assert rows.pool_titles(status, UNICODE)["lateness"].short == "LATE≤5s"
+    assert rows.pool_titles(status, rows.CLASS_LENS, UNICODE)["lateness"].short == "LATE≤5s"
     for each in status.classes:
         each.lateness_history = [None, 3.0]
-    assert rows.pool_titles(status, ASCII)["lateness"].short == "LATE<.1s"
+    assert rows.pool_titles(status, rows.CLASS_LENS, ASCII)["lateness"].short == "LATE<.1s"
 
 
 def test_a_paused_class_says_so_in_words() -> None:
     status = golden()
     status.classes[0].paused = True
-    assert any(cell.text == "‖ paused" for cell in rows.pool_rows(status, UNICODE)[1].cells)
+    assert any(cell.text == "‖ paused" for cell in rows.pool_rows(status, rows.CLASS_LENS, UNICODE)[1].cells)
 
 
 def test_children_by_slot_with_the_pool_only_where_there_are_several() -> None:
     status = golden()
     status.children.reverse()
-    assert [row.key for row in rows.child_rows(status, UNICODE)] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
+    children = rows.child_rows(status, rows.CHILD_LENS, UNICODE).items
+    assert [rows.child_key(child) for child in children] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
     assert "pool" not in [column.id for column in rows.child_columns(status)]
     status.pools.append(msgspec.structs.replace(status.pools[0], name="slow"))
     assert "pool" in [column.id for column in rows.child_columns(status)]
@@ -70,7 +72,7 @@ def test_children_by_slot_with_the_pool_only_where_there_are_several() -> None:
 def test_a_state_of_a_newer_daemon_is_shown_as_it_is() -> None:
     status = golden()
     status.children[0].state = "dreaming"
-    assert any(cell.text == "? dreaming" for cell in rows.child_rows(status, UNICODE)[0].cells)
+    assert any(cell.text == "? dreaming" for cell in rows.child_rows(status, rows.CHILD_LENS, UNICODE)[0].cells)
 
 
 # -- headline and picture ---------------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ def test_many_jobs_have_to_be_typed() -> None:
     status = golden()
     assert questions.delete(status, many_failed(100)).number is None
     assert questions.delete(status, many_failed(101)).number == 101
-    assert "0-9120" in "\n".join(questions.kill(status, status.children[0]).lines)
+    assert "0-9120" in "\n".join(questions.kill(status, status.children[:1]).lines)
 
 
 # -- the failed list --------------------------------------------------------------------------------------------------
@@ -187,20 +189,21 @@ def test_the_failed_list_grows_by_pages_and_at_its_top() -> None:
     known = FailedList()
     assert known.merge(Failed(count=299, recent=everything[1:51]))
     assert not known.merge(Failed(count=299, recent=everything[1:51]))
-    assert known.wants_more(40) and not known.wants_more(10)
-    known.append(FailedPage(records=everything[1:101], cursor="100"))
-    known.append(FailedPage(records=everything[101:201], cursor="200"))
+    assert known.wants(40) == "first" and known.wants(10) == "first"
+    known.take_page("first", FailedPage(records=everything[1:101], cursor="100"))
+    assert known.wants(10) is None and known.wants(80) == "next"
+    known.take_page("next", FailedPage(records=everything[101:201], cursor="200", before="1"))
     known.merge(Failed(count=300, recent=everything[:50]))
     assert ids(known) == [record.id for record in everything[:201]]
-    known.append(FailedPage(records=everything[201:], cursor=None))
-    assert ids(known) == [record.id for record in everything] and not known.wants_more(299)
+    known.take_page("next", FailedPage(records=everything[201:], cursor=None))
+    assert ids(known) == [record.id for record in everything] and known.wants(299) is None
 
 
 def test_what_others_deleted_leaves_the_failed_list() -> None:
     everything = many_failed(120)
     known = FailedList()
     known.merge(Failed(count=120, recent=everything[:50]))
-    known.append(FailedPage(records=everything[:100], cursor="100"))
+    known.take_page("first", FailedPage(records=everything[:100], cursor="100"))
     left = [record for record in everything if record.id != "0-118"]
     known.merge(Failed(count=119, recent=left[:50]))
     assert "0-118" not in ids(known) and len(known.records) == 99
@@ -218,7 +221,7 @@ def test_a_gap_in_the_failed_list_begins_it_anew() -> None:
     known.merge(Failed(count=200, recent=everything[300:350]))
     known.merge(Failed(count=500, recent=everything[:50]))
     assert ids(known) == [record.id for record in everything[:50]] and known.cursor is None
-    assert known.wants_more(49)
+    assert known.wants(49) == "first"
 
 
 def test_what_the_cursor_is_on() -> None:
@@ -249,16 +252,16 @@ def test_upper_case_keys_ask_and_ids_are_unique() -> None:
 
 
 def test_no_key_means_two_things_at_once() -> None:
-    for scope in ("move", "overview", "record"):
+    for scope in ("frame", "move", "view", "record"):
         names = [name for key in keymap.of_scope(scope) for name in key.keys.split(",")]  # type: ignore[arg-type]
         assert len(names) == len(set(names)), scope
 
 
 def test_what_would_be_refused_is_not_offered() -> None:
-    offered = {key.id for key in keymap.hints(["frame", "overview"], "failed", read_only=True)}
+    offered = {key.id for key in keymap.DEFAULT.hints(["frame", "view"], "failed", read_only=True)}
     assert "open" in offered and not offered & {"retry", "delete", "mark"}
-    assert {"apply", "discard"} <= {key.id for key in keymap.hints(["overview"], "failed", ["pending"])}
-    assert "reconnect" in {key.id for key in keymap.hints(["frame"], "pools", ["lost"])}
+    assert {"apply", "discard"} <= {key.id for key in keymap.DEFAULT.hints(["view"], "failed", ["pending"])}
+    assert "reconnect" in {key.id for key in keymap.DEFAULT.hints(["frame"], "pools", ["lost"])}
 
 
 def test_the_signs_follow_the_terminal() -> None:

@@ -1,6 +1,7 @@
 """The dialog over everything that stops or destroys. Enter does nothing in it, and its keys work only after a moment:
 a key that was meant for the list behind must not answer the question."""
 
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -12,16 +13,21 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from wmtui.glyphs import Glyphs
+from wmtui.printing import clean
 from wmtui.questions import Question
 
 ARMED_AFTER_SECONDS = 0.3
 GIVEN_UP_AFTER_SECONDS = 30.0
-LONGEST_NUMBER = 7
+LONGEST = 64
+INDENT = 7
+"""Cells that a line goes on below: behind the word in front of it."""
+WIDTH = 68
 
 
 class Confirm(ModalScreen[bool | None]):
-    """True only for y (or for the right number and enter); everything else, and half a minute of nothing, is no. None:
-    the question has lost its ground."""
+    """True only for y (or for the right number or name and enter); everything else, and half a minute of nothing, is
+    no. None: the question has lost its ground."""
+
 
     AUTO_FOCUS = ""
     def __init__(self, question: Question, glyphs: Glyphs, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,9 +53,9 @@ class Confirm(ModalScreen[bool | None]):
         """No key goes further: the one that closes the dialog would be looked up in the screen behind it as well."""
         event.stop()
         event.prevent_default()
-        if event.key in ("n", "escape"):
+        if event.key == "escape" or (event.key == "n" and self.question.word is None):
             self.action_no()
-        elif self.armed and self.question.number is not None:
+        elif self.armed and self.question.typed is not None:
             self._type(event)
             self.query_one("#question", Static).update(self._text())
         elif self.armed and event.character == "y":
@@ -66,16 +72,29 @@ class Confirm(ModalScreen[bool | None]):
     def _type(self, event: events.Key) -> None:
         if event.key == "backspace":
             self.typed = self.typed[:-1]
-        elif event.character is not None and event.character in "0123456789" and len(self.typed) < LONGEST_NUMBER:
-            self.typed += event.character
-        elif event.key == "enter" and self.typed == str(self.question.number):
+        elif event.key == "enter" and self.typed == self.question.typed:
             self.dismiss(True)
+        elif self._takes(event.character) and len(self.typed) < LONGEST:
+            self.typed += event.character or ""
+
+    def _takes(self, character: str | None) -> bool:
+        if character is None or not character.isprintable():
+            return False
+        return self.question.word is not None or character in "0123456789"
 
     def _text(self) -> Text:
         question = self.question
-        text = Text.assemble((question.title, "bold"), "\n\n", "\n".join(question.lines), "\n\n")
-        if question.number is None:
-            return text.append("y", "bold").append(f" {question.yes}    ").append("n", "bold").append(" or esc: cancel")
-        text.append(f"type {question.number} and enter to {question.yes}: ")
-        text.append(f" {self.typed}_ ", "reverse")
-        return text.append("   esc: cancel")
+        lines = [part for line in question.lines for part in _wrap(line)]
+        text = Text.assemble((question.title, "bold"), "\n\n", "\n".join(lines), "\n\n")
+        if question.typed is None:
+            text.append("y", "bold").append(f" {question.yes}    ").append("n", "bold").append(" or esc: cancel")
+        else:
+            text.append(f"type {clean(question.typed)} and enter to {question.yes}: ")
+            text.append(f" {clean(self.typed)}_ ", "reverse").append("   esc: cancel")
+        if question.command:
+            text.append("\n\n" + "\n".join(_wrap(f"same:  {question.command}")), "dim")
+        return text
+
+
+def _wrap(line: str) -> list[str]:
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * INDENT, drop_whitespace=True, replace_whitespace=False)

@@ -1,19 +1,31 @@
-"""The frame of the console: header, banners, one view (more stand beside it later), status line, hints."""
+"""The frame of the console: header, names of the views, banners, one view, status line, hints."""
+
+from collections.abc import Callable
 
 from textual.app import ComposeResult
 from textual.widgets import ContentSwitcher
 
-from wmtui import headline, keymap
+from wmcore.errors import WmError
+from wmcore.protocol.messages import FailedFilter
+from wmtui import bulkwords, commanding, commandline, headline, keymap
 from wmtui.cells import Cell
-from wmtui.messages import CursorMoved
+from wmtui.messages import CursorMoved, Said
 from wmtui.picture import Phase
 from wmtui.screens.base import ConsoleScreen
-from wmtui.screens.overview import Overview
+from wmtui.views.base import View
+from wmtui.views.children import Children
+from wmtui.views.failed import Failed
+from wmtui.views.fleet import Fleet
+from wmtui.views.log import Log
+from wmtui.views.overview import Overview
+from wmtui.views.queue import Queue
 from wmtui.widgets.drawing import bindings
 from wmtui.widgets.hints import hint_cells
+from wmtui.widgets.prompt import Prompt
 from wmtui.widgets.textline import TextLines
 
-MOST_BANNERS = 3
+MOST_BANNERS = 5
+MOST_BACK = 20
 
 
 class MainScreen(ConsoleScreen):
@@ -21,37 +33,48 @@ class MainScreen(ConsoleScreen):
 
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
+        self.overview, self.children_view, self.queue_view = Overview(), Children(), Queue()
+        self.failed_view, self.log_view, self.fleet_view = Failed(), Log(), Fleet()
+        self.views: tuple[View, ...] = (
+            self.overview, self.children_view, self.queue_view, self.failed_view, self.log_view, self.fleet_view,
+        )  # fmt: skip
+        self.number = 1
+        self.prompt = Prompt()
+        self._came_from: list[int] = []
+        self._filter_before = ""
         yield TextLines(glyphs, "small")
         yield TextLines(glyphs, "header")
+        yield TextLines(glyphs, "tabs")
         yield TextLines(glyphs, "banner", MOST_BANNERS)
         with ContentSwitcher(initial="overview", id="views"):
-            yield Overview()
+            yield from self.views
+        yield self.prompt
         yield TextLines(glyphs, "status")
         yield TextLines(glyphs, "hints")
 
     @property
-    def view(self) -> Overview:
-        return self.query_one(Overview)
+    def view(self) -> View:
+        return self.views[self.number - 1]
 
     def on_mount(self) -> None:
-        self.set_focus(self.view.panes[0])  # at once: focus() waits, and keys typed meanwhile go elsewhere
+        self.set_focus(self.view.pane)  # at once: focus() waits, and keys typed meanwhile go elsewhere
 
     def on_resize(self) -> None:
         if self.is_mounted:
             width, height = self.app.size
             self.set_class(width < headline.LEAST[0] or height < headline.LEAST[1], "-small")
-            self.call_after_refresh(self.picture_changed)
+            self.call_after_refresh(self.all_changed)
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
-    def status_came(self) -> None:
-        self.view.paint(self.console_app.status)
-
-    def failed_changed(self) -> None:
-        self.view.paint_failed()
-        self._paint_status()
+    def all_changed(self) -> None:
+        """Another picture, another view, another size."""
+        if self.is_mounted and not self.has_class("-small"):
+            self.view.paint()
+        self.picture_changed()
 
     def picture_changed(self) -> None:
+        """The lines around the view; a second has passed, or more."""
         if not self.is_mounted:
             return
         app, now = self.console_app, self.console_app.now()
@@ -59,48 +82,144 @@ class MainScreen(ConsoleScreen):
             width, height = self.app.size
             self._lines("small").set_lines([headline.too_small(app.picture, app.glyphs, now, width, height)])
             return
-        self._lines("header").set_parts(*headline.header(app.picture, app.glyphs, now))
-        self._lines("banner").set_lines(headline.banners(app.picture, app.glyphs, now, app.feed.name))
-        self.view.set_dimmed(app.picture.phase(now) is Phase.LOST)
-        self.view.tick(now)
+        self._lines("header").set_parts(*headline.header(app.picture, app.glyphs, now, app.held_for()))
+        self._lines("tabs").set_parts(headline.tabs(self.number, app.picture, len(app.sessions)), [])
+        alone = self.view is not self.fleet_view  # there each row says how its daemon stands
+        banners = headline.banners(app.picture, app.glyphs, now, app.session.name) if alone else []
+        self._lines("banner").set_lines(banners)
+        self.view.set_dimmed(app.disconnected and app.picture.phase(now) is not Phase.CONNECTING)
         self._paint_status()
 
     def notice_changed(self) -> None:
         self._paint_status()
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
-        if event.pane == "failed":
-            self.console_app.want_failed(self.view.failed.cursor)
+        self.view.cursor_moved(event.pane)
         self._paint_status()
 
     def on_descendant_focus(self) -> None:
         self._paint_status()
 
     def _paint_status(self) -> None:
-        if not self.is_mounted:
+        if not self.is_mounted or self.has_class("-small"):
             return
         app, view = self.console_app, self.view
-        pending = view.pending_cell()
-        cell = pending or app.notice_cell() or Cell(view.target.detail(), "dim")
+        run = bulkwords.running(app.status)
+        pending = app.pending_cell()
+        progress = bulkwords.progress(run) if run is not None else None
+        cell = pending or progress or app.notice_cell() or Cell(view.note() or view.target.detail(), "dim")
         self._lines("status").set_lines([[cell]])
-        states = (["pending"] if pending else []) + (["lost"] if app.disconnected else [])
-        keys = keymap.hints(("frame", "overview"), view.pane.pane, states, bool(app.why_no_writing()))
+        states = [name for name, so in (
+            ("typing", self.prompt.kind),
+            ("pending", pending), ("lost", app.disconnected), ("bulk", run), ("held", app.session.held),
+        ) if so]  # fmt: skip
+        keys = app.keys.hints(("frame", "view"), view.pane.pane, states, bool(app.why_no_writing()))
         self._lines("hints").set_parts(hint_cells(keys), [])
 
     def _lines(self, name: str) -> TextLines:
         return self.query_one(f"#{name}", TextLines)
+
+    # -- views -------------------------------------------------------------------------------------------------------
+
+    def show_view(self, number: int, remember: bool = True) -> None:
+        if number != self.number:
+            if remember:
+                self._came_from = [*self._came_from, self.number][-MOST_BACK:]
+            self.number = number
+            self.query_one("#views", ContentSwitcher).current = self.view.id
+        self.set_focus(self.view.pane)
+        self.view.entered()
+        self.picture_changed()
+
+    def go_back(self) -> None:
+        if self._came_from:
+            self.show_view(self._came_from.pop(), remember=False)
+
+    def show_children(self, filter_text: str) -> None:
+        self.children_view.set_filter(filter_text, "children")
+        self.show_view(2)
+
+    def show_log(self, words: str) -> None:
+        self.log_view.set_filter(words)
+        self.show_view(5)
+
+    def show_failed(self, asked: FailedFilter, said: str, grouped: bool) -> None:
+        self.show_view(4)
+        self.failed_view.narrow(asked, said)
+        self.failed_view.show_groups(grouped)
+
+    def follow_failed(self, failed_id: str) -> None:
+        """The cursor of every list goes to the record that is read."""
+        for table in (self.failed_view.failed, self.overview.failed):
+            if table.rows.find(failed_id) is not None:
+                table.go_to(failed_id)
+
+    def action_view(self, number: int) -> None:
+        self.show_view(number)
+
+    def action_pane(self, step: int) -> None:
+        """Through the lists of the view, and on to the next view."""
+        panes = list(self.view.open_panes())
+        position = (panes.index(self.view.pane) if self.view.pane in panes else 0) + step
+        if 0 <= position < len(panes) or self.number == 1:
+            self.set_focus(panes[position % len(panes)])
+        else:
+            self.show_view((self.number - 1 + step) % len(self.views) + 1)
+
+    # -- the typed line ----------------------------------------------------------------------------------------------
+
+    def ask_line(self, kind: str, text: str) -> None:
+        self._filter_before = text
+        self.prompt.begin(kind, text, self._complete if kind == "command" else None)
+        self._paint_status()
+
+    def _complete(self, line: str) -> str | None:
+        app, lens = self.console_app, self.view.lenses.get(self.view.pane.pane)
+        sorts = [sort.column for sort in lens.sorts] if lens is not None else []
+        return commandline.complete(line, app.status, sorts, [app.called(each) for each in app.sessions])
+
+    def on_input_changed(self) -> None:
+        if self.prompt.kind == "filter" and self.view.filters_at_once:
+            self._try(lambda: self.view.set_filter(self.prompt.line.value), quietly=True)
+
+    def on_said(self, event: Said) -> None:
+        self.prompt.end()
+        self.set_focus(self.view.pane)
+        if event.text is None:
+            if event.kind == "filter" and self.view.filters_at_once:
+                self._try(lambda: self.view.set_filter(self._filter_before))
+            return
+        text = event.text
+        if event.kind == "filter":
+            self._try(lambda: self.view.set_filter(text))
+        elif text:
+            self._try(lambda: commanding.carry_out(self.console_app, text))
+        self.picture_changed()
+
+    def _try(self, act: Callable[[], None], quietly: bool = False) -> None:
+        """What was typed may make no sense; while it is being typed nobody has to say so."""
+        try:
+            act()
+        except WmError as error:
+            if not quietly:
+                self.console_app.say(str(error), error=True)
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.console_app.disconnected if action == "reconnect" else True
 
-    def action_pane(self, step: int) -> None:
-        panes = self.view.panes
-        self.set_focus(panes[(panes.index(self.view.pane) + step) % len(panes)])
+    def action_command(self) -> None:
+        self.ask_line("command", "")
+
+    def action_daemon(self, step: int) -> None:
+        self.console_app.next_daemon(step)
+
+    def action_hold(self) -> None:
+        self.console_app.toggle_hold()
 
     def action_reconnect(self) -> None:
-        self.console_app.feed.retry_now()
+        self.console_app.session.feed.retry_now()
         self.console_app.say("trying to reach the daemon ...")
 
     def action_read_only(self) -> None:

@@ -1,21 +1,17 @@
 """The whole record of a failed job: its argument, every attempt with its traceback, its times."""
 
-from rich.text import Text
 from textual.app import ComposeResult
 
-from wmcore.protocol.messages import Attempt, FailedRecord, GetFailed
+from wmcore.protocol.messages import FailedRecord, GetFailed
 from wmtui import keymap
 from wmtui.cells import Cell
-from wmtui.formatting import age, stamp
-from wmtui.printing import clean, clean_block
+from wmtui.printing import clean
+from wmtui.recordtext import record_text
 from wmtui.screens.base import ConsoleModal
 from wmtui.widgets.drawing import bindings
 from wmtui.widgets.hints import hint_cells
 from wmtui.widgets.page import Page
 from wmtui.widgets.textline import TextLines
-
-MOST = 100_000
-"""Characters of one text that are shown; `wmtui failed show` prints all."""
 
 
 class RecordScreen(ConsoleModal):
@@ -70,14 +66,14 @@ class RecordScreen(ConsoleModal):
             return
         app = self.console_app
         position = app.failed.find(self.failed_id)
-        where = "" if position is None else f"{position + 1:,} of {app.failed_total()}"
+        where = "" if position is None else f"{position + 1:,} of {app.main.failed_view.total()}"
         waiting = self.record is None or self.record.id != self.failed_id
         title = [Cell(f"failed job {clean(self.failed_id)}", "bold"), Cell(where)]
         title.append(Cell("asking for it ..." if waiting else self.query_one(Page).seen(), "dim"))
         self.query_one("#title", TextLines).set_lines([title])
         notice = app.notice_cell()
         self.query_one("#status", TextLines).set_lines([[notice]] if notice else [])
-        hints = keymap.hints(["record"], read_only=bool(app.why_no_writing()))
+        hints = app.keys.hints(["record"], read_only=bool(app.why_no_writing()))
         self.query_one("#hints", TextLines).set_parts(hint_cells(hints), [])
 
     def action_back(self) -> None:
@@ -94,7 +90,7 @@ class RecordScreen(ConsoleModal):
             self.console_app.say("there is no other record that way")
             return
         self.failed_id = records[position + step].id
-        self.console_app.want_failed(position + step)
+        self.console_app.main.follow_failed(self.failed_id)
         self._fetch()
 
     def action_retry(self) -> None:
@@ -109,51 +105,14 @@ class RecordScreen(ConsoleModal):
         if self.is_current:
             self.dismiss(None)
 
+    def action_copy(self) -> None:
+        if self.record is not None and self._shown():
+            self.console_app.copy(self.record.arg)
+
+    def action_export(self) -> None:
+        if self.record is not None and self._shown():
+            self.console_app.export("failed", [self.record])
+
     def _shown(self) -> bool:
         """Nothing is done to a record that the reader does not see yet."""
         return self.record is not None and self.record.id == self.failed_id
-
-
-def record_text(record: FailedRecord) -> Text:
-    text = Text()
-    if record.attempts:
-        text.append(f"{_block(record.attempts[-1].message)}\n\n", "bold")
-    for name, value in _facts(record):
-        text.append(f"{name:<12}", "bold").append(f"{value}\n")
-    text.append("\nargument\n", "bold").append(f"{_block(record.arg)}\n")
-    for number, attempt in reversed(list(enumerate(record.attempts, 1))):
-        text.append(f"\nattempt {number} of {len(record.attempts)}", "bold")
-        text.append(f"  {stamp(attempt.at)}{_where(attempt)}\n")
-        text.append(f"{_block(attempt.message)}\n", "bold")
-        if attempt.traceback:
-            text.append(f"{_block(attempt.traceback)}\n")
-    return text
-
-
-def _facts(record: FailedRecord) -> list[tuple[str, str]]:
-    waited = age(record.failed_at - record.insert_time)
-    facts = [
-        ("class", clean(record.class_name)),
-        ("job", f"{clean(record.job)}, {len(record.attempts)} attempts"),
-        ("failed", f"{stamp(record.failed_at)}, {waited} after it was inserted"),
-        ("inserted", f"{stamp(record.insert_time)}, due {stamp(record.run_after)}"),
-    ]
-    for name, value in (("priority", record.priority), ("uniqkey", record.uniqkey), ("coalesce", record.coalesce)):
-        if value is not None:
-            facts.append((name, clean(value)))
-    if record.retried_as is not None:
-        facts.append(("retried as", clean(record.retried_as)))
-    return facts
-
-
-def _where(attempt: Attempt) -> str:
-    parts = [clean(attempt.host)] if attempt.host else []
-    parts += [f"slot {attempt.slot}"] if attempt.slot is not None else []
-    parts += [f"pid {attempt.pid}"] if attempt.pid is not None else []
-    parts += [f"exit status {attempt.exit_status}"]
-    return "  " + ", ".join(parts)
-
-
-def _block(text: str) -> str:
-    shown = clean_block(text[:MOST]).expandtabs().rstrip("\n")
-    return shown if len(text) <= MOST else f"{shown}\n[{len(text) - MOST:,} characters more: wmtui failed show]"

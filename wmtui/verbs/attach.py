@@ -2,11 +2,12 @@
 
 import os
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from wmcore.errors import UsageError
 from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import Hello
-from wmtui import target
+from wmtui import keymap, target
 from wmtui.verbs.base import Verb
 
 # Textual reads these when it is imported. Its ANSI theme follows the terminal's own colours; no animation, because
@@ -14,34 +15,48 @@ from wmtui.verbs.base import Verb
 TEXTUAL = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_DISABLE_KITTY_KEY": "1"}
 
 
-def one_target(args: Namespace) -> str | None:
-    """Raises UsageError where several are named."""
-    named: list[str] = [*args.targets, *([args.target] if args.target is not None else [])]
-    if len(named) > 1:
-        raise UsageError(f"this release attaches to one daemon at a time, {len(named)} are named")
-    return named[0] if named else None
+def keys_file(named: str | None) -> Path | None:
+    """The file of keys: the one that is named, else the operator's own, if there is one."""
+    if named is not None:
+        return Path(named)
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    path = (Path(home) if home.startswith("/") else Path.home() / ".config") / "wmtui" / "keys.yml"
+    return path if path.is_file() else None
 
 
 def _run(args: Namespace) -> int:
     if args.json:
         raise UsageError("attach draws a screen; for JSON: wmtui status --json")
-    chosen = one_target(args)
     if not (os.isatty(0) and os.isatty(2)):
         raise UsageError("attach needs a terminal (stdin and stderr); without one: wmtui status")
-    socket = target.resolve(chosen)
-    with Client.connect(socket) as client:  # an error is said here, before the screen is taken
-        client.call(Hello())
+    named: list[str] = [*args.targets, *([args.target] if args.target is not None else [])]
+    path = keys_file(args.keys)
+    keys = keymap.read(path) if path is not None else keymap.DEFAULT
+    sockets = target.resolve_all(named)
+    if len(sockets) == 1:
+        with Client.connect(sockets[0]) as client:  # an error is said here, before the screen is taken
+            client.call(Hello())
     os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     os.environ.update(TEXTUAL)
     from wmtui.app import run
 
-    return run(socket, read_only=args.read_only, ascii_only=args.ascii)
+    return run(sockets, read_only=args.read_only, ascii_only=args.ascii, keys=keys)
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="socket or conf.yml; without it: the daemon here")
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="sockets or conf.ymls; without any: the daemons here"
+    )
     parser.add_argument("--read-only", action="store_true", help="look, change nothing")
+    parser.add_argument("--keys", metavar="FILE", help="your own keys (default: ~/.config/wmtui/keys.yml)")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
 
 
-VERBS = (Verb("attach", "open the console", _run, _arguments),)
+KEYS = """Six views by number key: 1 Overview, 2 Children, 3 Queue, 4 Failed, 5 Log, 6 Fleet.
+  ?  help for the view, made for reading once      q  leave; the daemon goes on
+  /  filter     :  any verb of wmtui, tab completes
+  +  -  then enter: another number of children     D  drain, again: resume
+  r  retry failed jobs     A  all of the filter    K  kill a child; its job is given back
+Upper case stops or destroys something and asks first. --read-only only looks."""
+
+VERBS = (Verb("attach", "open the console", _run, _arguments, KEYS),)

@@ -23,6 +23,7 @@ class Verb:
     help: str
     run: Callable[[Namespace], int]  # the exit code; raises WmError
     arguments: Callable[[ArgumentParser], None] = no_arguments
+    epilog: str | None = None  # below its --help
 
 
 def connect(args: Namespace) -> Client:

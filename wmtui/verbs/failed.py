@@ -115,7 +115,7 @@ def collect(client: Client, args: Namespace) -> FailedPage:
     order = "oldest" if args.oldest else "newest"
     while len(found.records) < args.limit:
         request = ListFailed(
-            filter=_filter(args), cursor=found.cursor, limit=min(PAGE, args.limit - len(found.records)), order=order,
+            filter=filter_of(args), cursor=found.cursor, limit=min(PAGE, args.limit - len(found.records)), order=order,
             count=not found.records,
         )  # fmt: skip
         page: FailedPage = client.call(request)
@@ -128,7 +128,7 @@ def collect(client: Client, args: Namespace) -> FailedPage:
     return found
 
 
-def _filter(args: Namespace) -> FailedFilter:
+def filter_of(args: Namespace) -> FailedFilter:
     return FailedFilter(
         class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=args.retried
     )
@@ -138,7 +138,7 @@ def check_selection(args: Namespace) -> None:
     """Either ids, or --all with conditions; raises UsageError."""
     if bool(args.ids) == args.all:
         raise UsageError(f"it goes: wmtui failed {args.action} ID..., or --all [--class CLASS] [--error TEXT] ...")
-    if args.ids and _filter(args) != FailedFilter():
+    if args.ids and filter_of(args) != FailedFilter():
         raise UsageError("--class, --error and the like go with --all, not with ids")
 
 
@@ -172,7 +172,7 @@ def behind(page: FailedPage, end: str) -> str:
 
 def _run_groups(args: Namespace) -> int:
     with connect(args) as client:
-        reply: FailedGroups = client.call(GroupFailed(filter=_filter(args), limit=args.limit))
+        reply: FailedGroups = client.call(GroupFailed(filter=filter_of(args), limit=args.limit))
     present(args, reply, lambda groups: show_groups(groups, time.time()))
     if reply.partial and not args.json:
         looked = f"the newest {reply.scanned:,} records were looked at" if reply.scanned else "there are more groups"
@@ -213,14 +213,14 @@ def _change(args: Namespace, kind: type[RetryFailed] | type[DeleteFailed], done:
 def _change_all(args: Namespace) -> int:
     """Through a run of the daemon's own, which is watched, and stopped by Ctrl-C."""
     with connect(args) as client:
-        page: FailedPage = client.call(ListFailed(filter=_filter(args), limit=1))
+        page: FailedPage = client.call(ListFailed(filter=filter_of(args), limit=1))
     if not page.total and not page.at_least:
         present(args, FailedChanged(done=[]), lambda _: ["no failed job matches"])
         return 0
     if args.action == "delete" and not confirm_delete(page.total, args):
         err("nothing deleted")
         return 1
-    request = StartBulk(action=args.action, filter=_filter(args), expected=page.total or 0, at_least=page.at_least)
+    request = StartBulk(action=args.action, filter=filter_of(args), expected=page.total or 0, at_least=page.at_least)
     with connect(args) as client:
         run = bulk.follow(client, client.call(request, BULK_SECONDS))
     present(args, run, bulk.show_end)

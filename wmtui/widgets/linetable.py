@@ -1,13 +1,13 @@
 """The table of the console, on Textual's line API: it repaints the lines that changed, its cursor stays on its row."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wmtui import keymap
-from wmtui.cells import Cell, Column, Layout, Row, Run, crop, draw, layout, needs, with_note
+from wmtui.cells import Cell, Column, Layout, Row, Rows, Run, crop, draw, draw_free, layout, needs, with_note
 from wmtui.glyphs import Glyphs
 from wmtui.messages import CursorMoved
 from wmtui.widgets.drawing import bindings, strip_of
@@ -31,8 +31,9 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns = tuple(columns)
         self._glyphs = glyphs
         self._titles: Mapping[str, Cell] = {}
-        self._rows: list[Row] = []
+        self._rows = Rows()
         self._total = ""
+        self._skipped: int | None = 0
         self._cursor = 0
         self._wanted: dict[str, int] = {}
         self._layout: Layout = ()
@@ -41,23 +42,24 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # -- what the screen sets ----------------------------------------------------------------------------------------
 
-    def set_rows(self, rows: Sequence[Row], titles: Mapping[str, Cell] | None = None, total: str = "") -> None:
+    def set_rows(
+        self, rows: Rows, titles: Mapping[str, Cell] | None = None, total: str = "", skipped: int | None = 0
+    ) -> None:
         """The cursor stays on its key; where that is gone, on its position. `total`: of how many these are the part
-        that is known here."""
+        that is known here, `skipped` of them stand before it (None: not known how many)."""
         before, key = self._rows, self.cursor_key
-        self._rows, self._total = list(rows), total
+        self._rows, self._total, self._skipped = rows, total, skipped
         if not (self._follow_top and self._cursor == 0 and self.screen.focused is not self):
             self._cursor = self._position(key)
         title_changed = titles is not None and titles != self._titles
         self._titles = titles if titles is not None else self._titles
-        self._wanted = needs(self._columns, rows, self._wanted)
         if len(before) != len(rows):
             self.virtual_size = Size(self.size.width, len(rows) + 1)
+        self._show_cursor()
         if self._place_columns() or title_changed or len(before) != len(rows):
             self.refresh()
         else:
             self._refresh_changed(before)
-        self._show_cursor()
         if key != self.cursor_key:
             self.post_message(CursorMoved(self.pane, self.cursor_key))
 
@@ -84,13 +86,17 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def cursor_key(self) -> Hashable | None:
-        return self._rows[self._cursor].key if self._rows else None
+        return self._rows.key(self._cursor) if self._rows else None
+
+    @property
+    def rows(self) -> Rows:
+        return self._rows
 
     @property
     def row_count(self) -> int:
         return len(self._rows)
 
-    def go_to(self, key: Hashable) -> None:
+    def go_to(self, key: Hashable | None) -> None:
         self._move_to(self._position(key))
 
     def action_move(self, step: int) -> None:
@@ -99,7 +105,15 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, direction: int) -> None:
         self._move_to(self._cursor + direction * max(1, self._visible - 1))
 
+    empty = ""
+    """What stands where there are no rows."""
+
+    edge: Callable[[int], bool] | None = None
+    """Where not all rows are here: sees to it that the first or the last ones come, and says whether it had to."""
+
     def action_edge(self, side: int) -> None:
+        if self.edge is not None and self.edge(side):
+            return
         self._move_to(0 if side < 0 else len(self._rows) - 1)
 
     @property
@@ -107,7 +121,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         return max(1, self.size.height - 1)
 
     def _position(self, key: Hashable | None) -> int:
-        found = next((i for i, row in enumerate(self._rows) if row.key == key), None) if key is not None else None
+        found = self._rows.find(key) if key is not None else None
         return max(0, min(self._cursor if found is None else found, len(self._rows) - 1))
 
     def _move_to(self, position: int) -> None:
@@ -127,12 +141,13 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         wanted = max(0, min(wanted, len(self._rows) - self._visible))
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True)
+            self._place_columns()
             self.refresh()
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        self._wanted = needs(self._columns, self._rows, {})
+        self._wanted = {}
         self.virtual_size = Size(self.size.width, len(self._rows) + 1)
         self._place_columns()
         self._show_cursor()
@@ -145,17 +160,21 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _place_columns(self) -> bool:
-        """Did the columns change?"""
+        """By what is on the screen; a column never shrinks. Did they change?"""
         width = self.size.width - MARGIN
+        self._wanted = needs(self._columns, map(self._rows.__getitem__, self._seen_rows()), self._wanted)
         places = layout(self._columns, width, self._wanted)
         changed = places != self._layout or width != self._layout_width
         self._layout, self._layout_width = places, width
         return changed
 
-    def _refresh_changed(self, before: Sequence[Row]) -> None:
+    def _seen_rows(self) -> range:
         top = round(self.scroll_offset.y)
-        for i in range(top, min(top + self._visible, len(self._rows))):
-            if self._rows[i] != before[i]:
+        return range(min(top, len(self._rows)), min(top + self._visible, len(self._rows)))
+
+    def _refresh_changed(self, before: Rows) -> None:
+        for i in self._seen_rows():
+            if self._rows[i] != before.made(i):
                 self._refresh_row(i)
 
     def _refresh_row(self, i: int) -> None:
@@ -167,6 +186,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             words = "bold reverse" if self.has_focus else "bold underline"
             return strip_of(self._title(width), self.rich_style, width, words, self._dimmed)
         i = y - 1 + round(self.scroll_offset.y)
+        if not self._rows and y == 1 and self.empty:
+            return strip_of(draw_free([Cell(f" {self.empty}", "dim")], width, self._glyphs), self.rich_style, width)
         if i >= len(self._rows):
             return strip_of([(" " * width, "")], self.rich_style, width)
         runs = draw(self._rows[i], self._columns, self._layout, width - MARGIN, self._glyphs)
@@ -175,7 +196,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         return strip_of([(self._sign(i), "bold"), *runs], self.rich_style, width, words, self._dimmed)
 
     def _sign(self, i: int) -> str:
-        if self._rows[i].key in self.marks:
+        if self._rows.key(i) in self.marks:
             return self._glyphs.mark
         return self._glyphs.cursor if i == self._cursor else " "
 
@@ -193,4 +214,6 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             return ""
         top = round(self.scroll_offset.y)
         last = min(len(self._rows), top + self._visible)
-        return f"{top + 1}-{last}/{self._total or len(self._rows)}"
+        if self._skipped is None:
+            return f"some of {self._total}"
+        return f"{self._skipped + top + 1}-{self._skipped + last}/{self._total or len(self._rows)}"

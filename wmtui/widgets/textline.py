@@ -21,6 +21,10 @@ class TextLines(Widget):
         self._most = most
         self._lines: list[list[Run]] = []
 
+    @property
+    def line_count(self) -> int:
+        return len(self._lines)
+
     def set_lines(self, lines: Sequence[Sequence[Cell]]) -> None:
         """Each line begins a cell from the left; what is too long is cut, a sentence wrapped where there are lines."""
         width = max(0, self._width() - 1)

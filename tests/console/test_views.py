@@ -1,0 +1,481 @@
+"""The six views: what each shows, how one goes about in them, and what the daemon is asked for it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual import events
+
+from tests.console.console import Console, console
+from tests.console.daemon import Daemon, everything, many_failed
+from wmcore.protocol import messages as m
+from wmtui.screens.confirm import Confirm
+from wmtui.screens.record import RecordScreen
+
+A, B = "sandbox.worker.A", "sandbox.worker.B"
+
+
+def several_errors(n: int = 60) -> list[m.FailedSummary]:
+    """Of two classes, with three errors."""
+    records = many_failed(n)
+    for i, record in enumerate(records):
+        record.class_name = (A, B)[i % 2]
+        record.error = (f"KeyError: {i}", "timeout after 30 s", "KeyError: x")[i % 3]
+        record.fingerprint = f"f{i % 2}{i % 3}"
+    return records
+
+
+def jobs(n: int, name: str = B) -> list[m.QueuedJob]:
+    return [
+        m.QueuedJob(id=f"0-{i}", class_name=name, state="ready", insert_time=1795435800.0, run_after=1795435800.0 + i,
+                    priority=5, arg=f'{{"foo": {i}}}')
+        for i in range(n)
+    ]  # fmt: skip
+
+
+async def asked(c: Console, kind: type[m.Request]) -> list[m.Request]:
+    await c.settled()
+    return [each for each in c.daemon.asked if isinstance(each, kind)]
+
+
+async def test_a_number_key_for_each_view(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        for number, (name, words) in enumerate((
+            ("Overview", "jobs/s"), ("Children", "SLOT"), ("Queue", "CLEARS"), ("Failed 12!", "FAILED"),
+            ("Log", "all lines; following"), ("Fleet 1", "B/RUN/N"),
+        ), 1):  # fmt: skip
+            await c.press(str(number))
+            await c.sees(f"[{number} {name}]")
+            await c.sees(words)
+        await c.press("escape", "escape")  # back the way that was come
+        await c.sees("[4 Failed 12!]")
+        await c.press("shift+tab")
+        await c.sees("[3 Queue]")
+
+
+async def test_number_and_enter_in_one_read_open_the_row_of_the_new_view(daemon: Daemon) -> None:
+    """Pilot waits after each key; a terminal does not."""
+    async with console(daemon) as c:
+        for key in ("4", "enter"):
+            c.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await c.until(lambda: isinstance(c.app.screen, RecordScreen), "the record")
+        await c.sees("failed job 0-12")
+
+
+async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
+    daemon.status.failed.recent = []
+    async with console(daemon) as c:
+        await c.sees("✓  4 of 4 children running, 415 jobs waiting")
+        daemon.status.classes[1].queue.oldest = 400_000.0
+        daemon.status.classes[0].paused = True
+        await c.frame()
+        await c.sees(f"✗  1 of 2: {B}: the oldest job waiting for 6m40s (critical above")
+
+
+async def test_a_hundred_classes_leave_room_for_children_and_failed_jobs(daemon: Daemon) -> None:
+    names = [f"app.jobs.C{i}" for i in range(100)]
+    daemon.status.classes = [msgspec.structs.replace(daemon.status.classes[0], name=name) for name in names]
+    daemon.status.pools[0].workers = names
+    async with console(daemon) as c:
+        heights = [pane.size.height for pane in c.app.main.overview.panes]
+        assert heights[1:] == [3, 3] and heights[0] > 8
+        await c.press("end")
+        await c.sees("app.jobs.C99")
+
+
+async def test_a_class_leads_to_its_children_and_back(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("down", "enter")
+        await c.sees("[2 Children]")
+        await c.sees("filter class=sandbox.worker.A")
+        assert [child.slot for child in c.app.main.children_view.children_table.rows.items] == [1]
+        await c.press("enter")
+        await c.sees("child 4721 in slot 1")
+        await c.sees("its class")
+        daemon.status.children = [child for child in daemon.status.children if child.slot != 1]
+        await c.frame()
+        await c.sees("This child has gone")
+        await c.press("q", "escape")
+        await c.until(lambda: len(c.app.main.children_view.children_table.rows) == 3)
+        await c.press("escape")
+        await c.sees("[1 Overview]")
+
+
+async def test_a_filter_works_while_it_is_typed(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        table = c.app.main.children_view.children_table
+        await c.press("2", "slash", *"state:bu")
+        await c.until(lambda: len(table.rows) == 2)
+        assert "esc cancel" in c.text and "q detach" not in c.text
+        await c.press("enter")
+        await c.sees("filter state:bu")
+        await c.press("slash", "escape")  # given up: as it was
+        assert len(table.rows) == 2
+        await c.press("slash")
+        await c.fill("nobody")
+        await c.sees("nothing matches the filter")
+        await c.press("escape")
+        assert len(table.rows) == 4
+        await c.press("slash")
+        await c.fill("wage>3")
+        await c.sees("there is no 'wage' here; there is slot, pid, state")
+
+
+async def test_keys_typed_behind_the_slash_are_text(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        for key in ("2", "slash", "q", "K", "1", "enter"):
+            c.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await c.sees("filter qK1")
+        assert daemon.commands() == [] and c.app.main.number == 2
+
+
+async def test_the_order_is_shown_and_the_cursor_stays_on_its_row(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        table = c.app.main.children_view.children_table
+        await c.press("2", "down", "s", "s", "s")
+        await c.sees("sorted by done, most first")
+        await c.sees("DONE▼")
+        done = [child.jobs_done for child in table.rows.items]
+        assert done == sorted(done, reverse=True) and table.cursor_key == (1, 4721)
+        await c.press("o")
+        assert [child.jobs_done for child in table.rows.items] == sorted(done) and table.cursor_key == (1, 4721)
+
+
+async def test_a_question_keeps_its_child_while_the_order_changes(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("2", "down", "s", "s", "s", "K")
+        await c.sees("Kill child 4721 at once?")
+        daemon.status.children[1].jobs_done = 0
+        await c.frame()
+        await c.answer("y")
+        await c.asked(m.Kill(slot=1, pid=4721, job="0-9121"))
+
+
+async def test_marked_children_are_killed_together_by_a_typed_number(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("2", "space", "space", "K")
+        await c.sees("Kill 2 children at once?")
+        await c.answer("y", "enter")
+        assert isinstance(c.app.screen, Confirm)
+        daemon.status.children = daemon.status.children[1:]  # one leaves meanwhile
+        await c.frame()
+        await c.press("2", "enter")
+        await c.asked(m.Kill(slot=1, pid=4721, job="0-9121"))
+        assert m.Kill(slot=0, pid=4720, job="0-9120") in daemon.commands()
+        await c.sees("killed 1 of 2 children, 1 refused: slot 0 is not at that job any more")
+
+
+async def test_a_held_picture_stands_still(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("p")
+        daemon.status.classes[0].completed = 4242
+        await c.frame()
+        c.now.value += 5
+        c.app.session.picture = c.app.picture.with_status(daemon.status, c.now())
+        c.app.tick()
+        await c.sees("HELD 00:05")
+        assert "4242" not in c.text and "p go on" in c.text
+        await c.press("p")
+        await c.sees("4242")
+
+
+async def test_rolling_replacement_asks(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("R")
+        await c.sees("Replace all children of pool default?")
+        await c.sees("same:  wmtui recycle default")
+        await c.answer("y")
+        await c.asked(m.Recycle(pool="default"))
+
+
+async def test_the_number_chosen_says_what_it_will_do(daemon: Daemon) -> None:
+    for each in daemon.status.classes:
+        each.queue.in_rate, each.queue.out_rate = 2.0, 4.0
+    daemon.status.pools[0].busy = 4
+    async with console(daemon, (120, 30)) as c:
+        await c.press("plus", "plus", "plus", "plus")
+        await c.sees("PENDING default 4 > 8 children, +1")
+        await c.sees("415 waiting, gone in 35s, now in 1m44s: enter applies")
+
+
+# -- queue ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_jobs_of_a_class_as_pages(daemon: Daemon) -> None:
+    daemon.jobs = [*jobs(350), *jobs(3, A)]
+    async with console(daemon) as c:
+        table = c.app.main.queue_view.jobs
+        await c.press("3", "enter")
+        await c.until(lambda: len(table.rows) == 100)
+        await c.press(*["pagedown"] * 5)
+        await c.until(lambda: len(table.rows) == 200)
+        await c.press("end")
+        await c.until(lambda: table.cursor_key == "0-349")
+        await c.press("enter")
+        await c.sees('{"foo": 349}')
+        await c.press("q", "slash")
+        await c.fill("state:del x")
+        await c.until(lambda: daemon.asked[-1] == m.ListJobs(class_name=B, state="delayed", text="x"))
+        await c.press("escape", "escape")
+        await c.sees("CLEARS")
+        assert all(each.class_name == B for each in await asked(c, m.ListJobs))  # type: ignore[attr-defined]
+
+
+# -- failed -----------------------------------------------------------------------------------------------------------
+
+
+async def test_failed_jobs_are_filtered_by_the_daemon(daemon: Daemon) -> None:
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        table = c.app.main.failed_view.failed
+        await c.press("4", "slash")
+        await c.fill(f"class:{A} KeyError")
+        await c.until(lambda: len(table.rows) == 20)
+        asked_for = [each.filter for each in await asked(c, m.ListFailed)]  # type: ignore[attr-defined]
+        assert asked_for[-1] == m.FailedFilter(class_name=A, error="KeyError")
+        await c.sees("20 failed jobs")
+        daemon.set_failed([msgspec.structs.replace(daemon.failed[0], id="new", failed_at=1795435899.0), *daemon.failed])
+        await c.frame()
+        await c.until(lambda: table.rows.key(0) == "new", "what failed since and matches")
+        await c.press("escape")
+        await c.until(lambda: len(table.rows) > 20)
+
+
+async def test_groups_lead_to_their_jobs(daemon: Daemon) -> None:
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        await c.press("4", "f")
+        await c.sees("KeyError: N")
+        await c.sees("groups by class and error")
+        await c.press("down", "enter")
+        view = c.app.main.failed_view
+        await c.until(lambda: len(view.failed.rows) == 10)
+        assert view.session.failed.filter == m.FailedFilter(class_name=B, fingerprint="f11")
+        await c.press("escape")
+        await c.until(lambda: view.grouped)
+        await c.press("r")
+        await c.sees("Retry 10 failed jobs?")
+        await c.sees(f"wmtui failed retry --all --class {A}")
+        await c.sees("--fingerprint f00")
+        await c.answer("1", "0", "enter")
+        await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(class_name=A, fingerprint="f00"), expected=10))
+
+
+async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: Daemon) -> None:
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        await c.press("4", "slash")
+        await c.fill("KeyError")
+        await c.sees("40 failed jobs")
+        await c.press("A")
+        await c.sees("type 40 and enter to retry")
+        await c.answer("4", "0", "enter")
+        await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(error="KeyError"), expected=40))
+        daemon.status.bulk[0].done = 20
+        c.now.value += 11  # what was said last is gone
+        await c.frame()
+        c.app.tick()
+        await c.sees("retry running [########........] 20 of 40")
+        await c.press("b")
+        await c.asked(m.StopBulk(id="b1"))
+        asked_before = len(await asked(c, m.ListFailed))
+        daemon.status.bulk[0] = msgspec.structs.replace(daemon.status.bulk[0], state="stopped", ended_at=c.now())
+        await c.frame()
+        await c.sees("retry stopped: 20 of 40")
+        await c.until(lambda: sum(isinstance(each, m.ListFailed) for each in daemon.asked) > asked_before)
+
+
+async def test_the_record_beside_the_list_on_a_wide_screen(daemon: Daemon) -> None:
+    async with console(daemon, (160, 40)) as c:
+        await c.press("4")
+        await c.sees("attempt 4 of 4")
+        await c.press("down")
+        await c.sees("0-8744, 4 attempts")
+
+
+# -- log --------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_follows_until_somebody_looks_up(daemon: Daemon) -> None:
+    daemon.log = [("info", f"2026-11-23T12:00:00 line {i}") for i in range(50)]
+    async with console(daemon) as c:
+        await c.press("5")
+        await c.sees("I  12:00:00 line 49")
+        daemon.log.append(("error", "2026-11-23T12:00:01 it broke"))
+        c.app.tick()
+        await c.sees("E  12:00:01 it broke")
+        await c.press("up")
+        await c.sees("not following")
+        daemon.log += [("info", f"later {i}") for i in range(30)]
+        c.app.tick()
+        await c.until(lambda: c.app.main.log_view.table.row_count == 81)
+        assert "it broke" in c.text and "later 29" not in c.text
+        await c.press("f")
+        await c.sees("later 29")
+        await c.press("v", "v")
+        await c.sees("warnings and errors")
+        await c.until(lambda: "it broke" in c.text and "later" not in c.text)
+        await c.press("enter")
+        await c.sees("2026-11-23T12:00:01 it broke")
+
+
+async def test_the_lines_of_one_class(daemon: Daemon) -> None:
+    daemon.log = [("info", f"completed {A}"), ("info", f"completed {B}")]
+    async with console(daemon) as c:
+        await c.press("down", "l")
+        await c.sees(f"completed {A}")
+        assert f"completed {B}" not in c.text and f"with '{A}'" in c.text
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+
+async def typed(c: Console, line: str) -> None:
+    await c.press("colon")
+    await c.fill(line)
+
+
+async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await typed(c, "scale default 6")
+        await c.asked(m.Scale(pool="default", to=6))
+        await typed(c, "scale +20")
+        await c.sees("Scale pool default from 4 to 24?")
+        await c.press("n")
+        await typed(c, "wmtui drain")
+        await c.sees("Drain pool default?")
+        await c.press("n")
+        await typed(c, f"pause {A}")
+        await c.answer("y")
+        await c.asked(m.Pause(class_name=A))
+        await typed(c, "kill 1")
+        await c.sees("Kill child 4721")
+        await c.press("n")
+        await typed(c, "failed retry 0-12")
+        await c.asked(m.RetryFailed(ids=["0-12"]))
+        await typed(c, f"failed delete --all --class {A}")
+        await c.sees("Delete 2 failed jobs?")
+        await c.press("escape")
+        await typed(c, "stop --now")
+        await c.sees("type web3 and enter to stop")
+        await c.answer(*"web3", "enter")
+        await c.asked(m.Stop(now=True))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("scael 3", "there is no 'scael'"),
+        ("scale", "the following arguments are required"),
+        ("scale nope 3", "there is no pool 'nope'; there is default"),
+        ("pause nope", "there is no class 'nope'"),
+        ("kill 77", "there is no child in slot 77"),
+        ("failed retry", "it goes: wmtui failed retry ID"),
+        ("attach x", "attach is for the shell"),
+        ("sort nope", "sort: this list has name, p95, ready"),
+        ('log "', "No closing quotation"),
+    ],
+)
+async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon, line: str, said: str) -> None:
+    async with console(daemon, (160, 40)) as c:
+        await typed(c, line)
+        await c.sees(said)
+        assert daemon.commands() == []
+
+
+async def test_commands_that_look(daemon: Daemon) -> None:
+    daemon.jobs = jobs(3)
+    async with console(daemon) as c:
+        for line, words in (
+            ("children", "[2 Children]"), (f"jobs --class {B}", f"jobs of {B}"), ("failed list --error Fail", "Fail:"),
+            ("log --error", "the error log"), ("log --level warning --text x", "warnings and errors, with 'x'"),
+            ("failed groups", "2 groups by class and error"), ("failed list", "enter open"),
+            (f"jobs --class {B} --state ready", "filter state:ready"),
+            ("view q", "[3 Queue]"), ("status", "[1 Overview]"),
+            ("sort ready", "sorted by ready, most first"), ("check", "OK: 4 of 4 children running"),
+            ("failed show 0-12", "attempt 4"),
+        ):  # fmt: skip
+            await typed(c, line)
+            await c.sees(words)
+
+
+async def test_tab_completes_and_up_brings_back(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("colon", *"unp")
+        await c.until(lambda: c.app.main.prompt.line._suggestion == "unpause")
+        await c.press("tab", "space", *"sand")
+        await c.until(lambda: c.app.main.prompt.line._suggestion == f"unpause {A}")
+        await c.press("tab", "enter")
+        await c.asked(m.Unpause(class_name=A))
+        await c.press("colon", "up")
+        assert c.app.main.prompt.line.value == f"unpause {A}"
+        await c.press("escape")
+        assert c.app.main.prompt.display is False
+
+
+# -- taking away ------------------------------------------------------------------------------------------------------
+
+
+async def test_copy_and_export(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with console(daemon, (160, 40)) as c:
+        await c.press("4", "y")
+        assert c.app.clipboard == "0-12 sandbox.worker.A: Failed 'A' 1"
+        await c.press("space", "e")
+        await c.sees("wrote 1 row to")
+        (file,) = tmp_path.glob("wmtui-failed-web3-*.jsonl")
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == ["0-12"]
+        await c.press("2", "e")
+        await c.sees("wrote 4 rows to")
+        monkeypatch.chdir("/proc")
+        await c.press("e")
+        await c.sees("nothing was written")
+
+
+# -- several daemons --------------------------------------------------------------------------------------------------
+
+
+async def test_a_fleet_each_with_its_own_state(daemon: Daemon, tmp_path: Path) -> None:
+    async with Daemon(tmp_path / "other", everything()) as other:
+        other.status.host, other.status.pools = "web9", other.status.pools[:1]
+        async with console(daemon, others=[other]) as c:
+            await c.press("6")
+            await c.sees("2 daemons: 2 live; 8/8 children")
+            await other.stop()
+            await c.sees("✗ LOST")
+            await c.sees("2 daemons: 1 live, 1 LOST")
+            assert "web3" in c.text and "NO CONNECTION" not in c.text  # the one that is looked at is well
+            await other.start()
+            await c.press("down", "enter")
+            c.app.session.feed.retry_now()
+            await c.until(lambda: c.app.called(c.app.session).startswith("web9"))
+            await c.until(lambda: not c.app.disconnected)
+            await c.press("D")
+            await c.answer("y")
+            await c.until(lambda: other.commands() == [m.Drain(pool="default")])
+            assert daemon.commands() == []
+            await c.press("left_square_bracket")
+            await c.until(lambda: "web3" in c.text.splitlines()[0])
+
+
+async def test_draining_a_whole_daemon_needs_its_name(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("6", "D")
+        await c.sees("type web3 and enter to drain")
+        await c.answer("y", "enter")
+        assert daemon.commands() == []
+        await c.press("backspace", *"web3", "enter")
+        await c.asked(m.Drain())
+
+
+async def test_nothing_is_asked_for_that_nobody_looks_at(daemon: Daemon) -> None:
+    """Lists and logs are fetched by the view that shows them."""
+    async with console(daemon) as c:
+        for _ in range(3):
+            await c.frame()
+            c.app.tick()
+        await asyncio.sleep(0)
+        assert {type(each) for each in daemon.asked} == {m.Hello, m.Subscribe}

@@ -1,0 +1,41 @@
+"""docs/keys.md, from the table of keys: `python -m wmtui.keypage > docs/keys.md`."""
+
+from wmtui.keymap import DEFAULT, TITLES, VIEWS, Key
+
+HEAD = f"""# Keys of the console
+
+Made from the table in `wmtui/keymap.py`. In the console `?` shows the same, for the view that is open; the lowest line
+always names the most useful ones. The views: {", ".join(f"`{i}` {name}" for i, name in enumerate(VIEWS, 1))}.
+
+Lower case looks, or can be undone. Upper case stops or destroys something, and always asks: `y`, or the number or the
+name that is to be typed. Enter never answers such a question, and its keys work only after 0.3 s.
+
+Your own keys stand in `$XDG_CONFIG_HOME/wmtui/keys.yml` (or `wmtui attach --keys FILE`), by the ids below:
+
+    drain: ctrl+d
+    scale.up: [u, "+"]
+
+What would give two things one key is refused at the start, with both names.
+"""
+WHERE = {"pools": "pools", "children": "children", "queue": "queue", "jobs": "jobs of a class", "failed": "failed jobs",
+         "groups": "groups", "log": "log", "fleet": "fleet"}  # fmt: skip
+
+
+def markdown() -> str:
+    parts = [HEAD]
+    for scope, title in TITLES:
+        keys = [key for key in DEFAULT.rows() if key.scope == scope and not (key.of and key.when)]
+        head = [f"## {title}", "", "| key | id | | where |", "|---|---|---|---|"]
+        parts.append("\n".join([*head, *map(_row, keys), ""]))
+    return "\n".join(parts)
+
+
+def _row(key: Key) -> str:
+    shown = " ".join(f"`{each}`" for each in key.shown.split())
+    asks = " (asks)" if key.dangerous else ""
+    where = ", ".join(WHERE[pane] for pane in key.panes)
+    return f"| {shown} | {key.of or key.id} | {key.help}{asks} | {where} |"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

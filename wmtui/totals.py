@@ -1,0 +1,119 @@
+"""The Overview's head: throughput, backlog and lateness of all classes together, and what is most wrong now. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import structs
+
+from wmcore.model import COUNT_LIMIT, PoolState
+from wmcore.protocol.messages import Backend, JobClass, Pool, Status
+from wmtui.cells import Cell
+from wmtui.formatting import age, compact, duration, memory, number, rate, spark
+from wmtui.glyphs import Glyphs
+from wmtui.judging import Reason, State, Thresholds, judge
+from wmtui.printing import clean
+from wmtui.rows import BAR_STEPS_MS, BAR_WORDS, lateness_top, nice
+
+SECONDS = 60
+
+
+def together(histories: Sequence[Sequence[int]]) -> list[float | None]:
+    """Jobs per second of all classes, for each of the last 60 seconds; None before there was a figure."""
+    sums: list[float | None] = [None] * SECONDS
+    for history in histories:
+        for i, value in enumerate(reversed(history[-SECONDS:]), 1):
+            sums[-i] = (sums[-i] or 0) + value
+    return sums
+
+
+def latest(classes: Sequence[JobClass]) -> list[float | None]:
+    """The p95 of the class that was worst, per second."""
+    worst: list[float | None] = [None] * SECONDS
+    for each in classes:
+        for i, value in enumerate(reversed(each.lateness_history[-SECONDS:]), 1):
+            if value is not None:
+                worst[-i] = max(worst[-i] or 0.0, value)
+    return worst
+
+
+def bounded(values: Iterable[int | None]) -> str:
+    """A sum of counts each of which may have stopped at the limit."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    more = "+" if any(value >= COUNT_LIMIT for value in known) else ""
+    return f"{sum(min(value, COUNT_LIMIT - 1) for value in known):,}{more}"
+
+
+def lines(status: Status, glyphs: Glyphs, width: int) -> list[list[Cell]]:
+    return [_throughput(status, glyphs, width), _backlog(status, glyphs, width)]
+
+
+def _bars(width: int) -> int:
+    return max(8, min(SECONDS, width - 64))
+
+
+def _throughput(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
+    values = together([each.rate_history for each in status.classes])
+    top = nice(max((value for value in values if value is not None), default=0))
+    total = sum(each.rate for each in status.classes)
+    late = sum(each.retried for each in status.classes)
+    return [
+        Cell(f"jobs/s {rate(total):>6}", "bold"),
+        Cell(f"{spark(values, _bars(width), top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s"),
+        Cell(f"done {compact(sum(each.completed for each in status.classes))}"),
+        Cell(f"failed {number(sum(each.failed for each in status.classes))}"),
+        Cell(f"retried {number(late)}"),
+    ]
+
+
+def _backlog(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
+    queues = [each.queue for each in status.classes]
+    top = lateness_top(status.classes)
+    bars = spark(latest(status.classes), _bars(width), BAR_STEPS_MS[top], glyphs.ascii_only)
+    oldest = max((queue.oldest or 0.0 for queue in queues), default=0.0)
+    p95 = max((each.lateness.p95 for each in status.classes if each.lateness.p95 is not None), default=None)
+    resident = sum(child.rss or 0 for child in status.children)
+    return [
+        Cell(f"late   {duration(p95):>6}", "bold"),
+        Cell(f"{bars} {glyphs.at_most}{BAR_WORDS[top]} p95"),
+        Cell(f"ready {bounded(queue.ready for queue in queues)}" + (f" oldest {duration(oldest)}" if oldest else "")),
+        Cell(f"later {bounded(queue.delayed for queue in queues)}"),
+        Cell(f"mem {memory(resident)}"),
+    ]
+
+
+STYLES = {State.OK: "", State.UNKNOWN: "", State.WARNING: "bold yellow", State.CRITICAL: "bold red"}
+
+
+def worst(status: Status, glyphs: Glyphs) -> list[Cell]:
+    """The one line: a mark, and what it means."""
+    verdict = judge(status, Thresholds())
+    # what a banner says already comes only where there is nothing else
+    rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
+    reasons = [*rest.reasons, *_newly_failed(status)] or list(verdict.reasons)
+    if not reasons:
+        return [Cell(glyphs.good), Cell(clean(verdict.summary))]
+    more = f"1 of {len(reasons)}: " if len(reasons) > 1 else ""
+    mark = glyphs.bad if reasons[0].state is State.CRITICAL else "!"
+    style = STYLES[reasons[0].state]
+    return [Cell(mark, style), Cell(more + clean(reasons[0].text), style)]
+
+
+def _not_draining(status: Status) -> list[Pool]:
+    return [pool for pool in status.pools if pool.state != PoolState.DRAINING]
+
+
+NEW_SECONDS = 600
+
+
+def _newly_failed(status: Status) -> list[Reason]:
+    """Jobs that were given up lately: nothing that a monitor would ring for, but the next thing to look at."""
+    new = [each for each in status.failed.recent if status.now - each.failed_at <= NEW_SECONDS and not each.retried_as]
+    if not new:
+        return []
+    often = max({each.class_name for each in new}, key=lambda name: sum(each.class_name == name for each in new))
+    last = next(each for each in new if each.class_name == often)
+    n = sum(each.class_name == often for each in new)
+    jobs = "1 job" if n == 1 else f"{n}{'+' if len(new) == len(status.failed.recent) > 9 else ''} jobs"
+    when = age(status.now - last.failed_at)
+    return [Reason(State.WARNING, f"{often}: {jobs} given up in the last 10 min, {when} ago: {last.error}")]

@@ -1,0 +1,288 @@
+"""What the views have in common: panes with a cursor, what the keys do to what it is on, filters and orders."""
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from textual.containers import Vertical
+
+from wmcore.errors import UsageError
+from wmtui import keymap
+from wmtui.lens import Lens
+from wmtui.pending import edit
+from wmtui.session import Session
+from wmtui.undercursor import Target
+from wmtui.widgets.drawing import bindings
+from wmtui.widgets.linetable import LineTable
+
+if TYPE_CHECKING:
+    from wmtui.app import ConsoleApp
+    from wmtui.screens.main import MainScreen
+
+T = TypeVar("T")
+
+
+class View(Vertical):
+    BINDINGS = bindings(keymap.of_scope("view"))
+    name_: ClassVar[str] = ""
+    panes: tuple[LineTable, ...]
+
+    def __init__(self) -> None:
+        super().__init__(id=self.name_)
+        self.lenses: dict[str, Lens] = {}
+        self._last: LineTable | None = None
+
+    @property
+    def console_app(self) -> "ConsoleApp":
+        return cast("ConsoleApp", self.app)
+
+    @property
+    def main(self) -> "MainScreen":
+        return self.console_app.main
+
+    @property
+    def session(self) -> Session:
+        return self.console_app.session
+
+    @property
+    def pane(self) -> LineTable:
+        """The pane that has the keys, or had them last (has_focus comes true a little later than that: keys may be
+        typed in between)."""
+        self._last = next((pane for pane in self.panes if self.screen.focused is pane), self._last)
+        return self._last or self.panes[0]
+
+    def open_panes(self) -> Sequence[LineTable]:
+        """Those that tab goes through."""
+        return [pane for pane in self.panes if pane.display]
+
+    @property
+    def target(self) -> Target:
+        """What the keys act on now: what is shown, also while the picture is held."""
+        session, pane = self.session, self.pane
+        return Target(
+            session.shown, pane.pane, pane.cursor_key, self.failed_records(), pane.marks,
+            session.groups.groups if session.groups else (), session.jobs.records,
+        )  # fmt: skip
+
+    def failed_records(self) -> Sequence[Any]:
+        return self.session.failed.records
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def paint(self) -> None:
+        """The picture, the filter or the order has changed."""
+
+    def entered(self) -> None:
+        """The view is shown, or another daemon in it."""
+        self.paint()
+
+    def tick(self, now: float) -> None:
+        """A second has passed."""
+
+    def cursor_moved(self, pane: str) -> None:
+        """In one of its panes."""
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        for pane in self.panes:
+            pane.set_dimmed(dimmed)
+
+    def say_empty(self, pane: LineTable, why: str) -> None:
+        lens = self.lenses.get(pane.pane)
+        why = "nothing matches the filter (esc takes it away)" if lens is not None and lens.text else why
+        if why != pane.empty:
+            pane.empty = why
+            pane.refresh()
+
+    def note(self) -> str:
+        """Which part of the data is shown: the filter, as the status line says it."""
+        lens = self.lenses.get(self.pane.pane)
+        return f"filter {lens.text}" if lens is not None and lens.text else ""
+
+    # -- going about -------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        app, target = self.console_app, self.target
+        if app.pending is not None:
+            pool, to = target.pool_named(app.pending.pool), app.pending.to
+            app.set_pending(None)
+            if pool is not None:
+                app.steering.scale(pool, to)
+        else:
+            self.open_row(target)
+
+    def open_row(self, target: Target) -> None:
+        """Go into what the cursor is on."""
+
+    def action_back(self) -> None:
+        if self.console_app.pending is not None:
+            self.console_app.set_pending(None)
+            self.console_app.say("discarded: nothing was changed")
+        elif not self.step_back():
+            self.main.go_back()
+
+    def step_back(self) -> bool:
+        """Out of what was gone into, within the view. False where there is nothing to go out of."""
+        pane = self.pane.pane
+        lens = self.lenses.get(pane)
+        if lens is None or not lens.text:
+            return False
+        self.lenses[pane] = lens.filtered("")
+        self.paint()
+        return True
+
+    # -- filter and order --------------------------------------------------------------------------------------------
+
+    filters_at_once: ClassVar[bool] = True
+    """While it is typed, because the rows are here; where the daemon has to be asked, only when it is entered."""
+
+    def filter_text(self) -> str:
+        lens = self.lenses.get(self.pane.pane)
+        return lens.text if lens is not None else ""
+
+    def set_filter(self, text: str, pane: str = "") -> None:
+        """Raises UsageError."""
+        pane = pane or self.pane.pane
+        if pane not in self.lenses:
+            raise UsageError("this list cannot be filtered")
+        self.lenses[pane] = self.lenses[pane].filtered(text)
+        self.paint()
+
+    def action_filter(self) -> None:
+        self.main.ask_line("filter", self.filter_text())
+
+    def action_sort(self) -> None:
+        self._sorted(lambda lens: lens.next_sort())
+
+    def action_sort_reverse(self) -> None:
+        self._sorted(lambda lens: lens.reversed())
+
+    def _sorted(self, change: Any) -> None:
+        pane = self.pane.pane
+        if pane in self.lenses:
+            lens = self.lenses[pane] = change(self.lenses[pane])
+            self.paint()
+            order = "" if not lens.sorted_by else (", most first" if lens.descending else ", least first")
+            self.console_app.say(f"sorted by {lens.sort.column}{order}")
+
+    def sort_by(self, column: str) -> None:
+        """Raises UsageError."""
+        pane = self.pane.pane
+        orders = [sort.column for sort in self.lenses[pane].sorts] if pane in self.lenses else []
+        if column not in orders:
+            raise UsageError(f"sort: this list has {', '.join(orders) or 'one order only'}")
+        self._sorted(lambda lens: lens.sort_by(column))
+
+    # -- marks, copies -----------------------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        pane = self.pane
+        if pane.pane in keymap.MARKED and pane.cursor_key is not None:
+            pane.set_marks(pane.marks ^ {pane.cursor_key})
+            pane.action_move(1)
+            self._say_marks()
+
+    def action_mark_all(self) -> None:
+        pane = self.pane
+        if pane.pane in keymap.MARKED:
+            pane.set_marks(frozenset(pane.rows.key(i) for i in range(len(pane.rows))))
+            self._say_marks()
+
+    def action_unmark(self) -> None:
+        self.unmark()
+        self._say_marks()
+
+    def unmark(self) -> None:
+        self.pane.set_marks(frozenset())
+
+    def keep_marks(self, pane: LineTable) -> None:
+        """Of rows that are gone the marks go too."""
+        if pane.marks:
+            known: set[Hashable] = {pane.rows.key(i) for i in range(len(pane.rows))}
+            pane.set_marks(frozenset(pane.marks & known))
+
+    def _say_marks(self) -> None:
+        n = len(self.pane.marks)
+        does = "r retries, X deletes" if self.pane.pane == "failed" else "t replaces, K kills"
+        self.console_app.say(f"{n:,} marked: {does}, u takes the marks away" if n else "nothing is marked")
+
+    def action_copy(self) -> None:
+        if text := self.target.detail():
+            self.console_app.copy(text)
+
+    def action_export(self) -> None:
+        pane = self.pane
+        rows = pane.rows
+        chosen = [rows.items[i] for i in range(len(rows)) if not pane.marks or rows.key(i) in pane.marks]
+        self.console_app.export(pane.pane, [self.exported(item) for item in chosen])
+
+    def exported(self, item: Any) -> Any:
+        return item
+
+    # -- steering ----------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # without a connection r is the frame's: reconnect
+        return not (action == "retry" and self.console_app.disconnected)
+
+    def action_scale(self, step: int) -> None:
+        app = self.console_app
+        if not app.refuses_writing() and (pool := self.or_say(self.target.pool(), "a pool")) is not None:
+            app.set_pending(edit(app.pending, pool, step, app.now()))
+
+    def action_drain(self) -> None:
+        if (pool := self.or_say(self.target.pool(), "a pool")) is not None:
+            self.console_app.steering.drain_or_resume(pool)
+
+    def action_pause(self) -> None:
+        if (each := self.or_say(self.target.job_class(), "a class")) is not None:
+            self.console_app.steering.pause_or_unpause(each)
+
+    def action_kill(self) -> None:
+        if children := self.or_say(self.target.children(), "a child"):
+            self.console_app.steering.kill(children)
+
+    def action_recycle(self) -> None:
+        if children := self.or_say(self.target.children(), "a child"):
+            self.console_app.steering.recycle(children)
+
+    def action_recycle_pool(self) -> None:
+        if (pool := self.or_say(self.target.pool(), "a pool")) is not None:
+            self.console_app.steering.recycle_pool(pool)
+
+    def action_retry(self) -> None:
+        self._of_failed("retry")
+
+    def action_delete(self) -> None:
+        self._of_failed("delete")
+
+    def _of_failed(self, action: str) -> None:
+        steering, target = self.console_app.steering, self.target
+        if (group := target.group()) is not None:
+            steering.bulk_group(action, group)
+        elif ids := self.or_say(target.failed_ids(), "a failed job"):
+            (steering.retry if action == "retry" else steering.delete)(ids, self.unmark)
+
+    def action_retry_all(self) -> None:
+        self.console_app.say("retry all is for the Failed view (4)")
+
+    def action_stop_bulk(self) -> None:
+        self.console_app.stop_bulk()
+
+    def action_facet(self) -> None:
+        """Another side of the same data, where there is one."""
+
+    def action_level(self) -> None:
+        """Of a log."""
+
+    def action_logs(self) -> None:
+        target = self.target
+        if (each := target.job_class()) is not None:
+            self.main.show_log(each.name)
+        elif (child := target.child()) is not None:
+            self.main.show_log(str(child.pid))
+        else:
+            self.or_say(None, "a class or a child")
+
+    def or_say(self, found: T | None, what: str) -> T | None:
+        if not found:
+            self.console_app.say(f"put the cursor on {what} first (tab goes to the next list)")
+        return found

@@ -1,0 +1,253 @@
+"""Jobs that were given up: the list, grouped by class and error, beside it the record where there is room."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from wmcore.errors import WmError
+from wmcore.protocol.messages import FailedFilter, FailedGroups, FailedPage, FailedRecord, GetFailed, GroupFailed
+from wmtui import rows
+from wmtui.failedlist import EVERYTHING
+from wmtui.filtering import failed_filter
+from wmtui.formatting import count
+from wmtui.printing import clean, plural
+from wmtui.recordtext import record_text
+from wmtui.session import Session
+from wmtui.stretch import Want
+from wmtui.undercursor import Target
+from wmtui.views.base import View
+from wmtui.widgets.linetable import LineTable
+from wmtui.widgets.page import Page
+
+RESTS_SECONDS = 0.15
+"""The record beside the list is fetched when the cursor has rested so long."""
+GROUPS_SECONDS = 10.0
+"""The groups are asked for anew after so long, where the number of failed jobs has changed."""
+
+
+class Failed(View):
+    name_ = "failed"
+    filters_at_once: ClassVar[bool] = False
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.console_app.glyphs
+        self.failed = LineTable("failed", rows.FAILED_COLUMNS, glyphs)
+        self.failed.edge = self._edge
+        self.groups = LineTable("groups", rows.GROUP_COLUMNS, glyphs)
+        self.groups.display = False
+        self.page = Page()
+        self.panes = (self.failed, self.groups)
+        self._asking: Session | None = None
+        self._beside = ""  # id of the record that is shown beside the list
+        self._groups_of: tuple[int | None, float] = (None, 0.0)  # how many failed jobs there were, and when
+        with Horizontal(classes="beside"):
+            yield self.failed
+            yield self.groups
+            yield self.page
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def paint(self) -> None:
+        session, status = self.session, self.session.shown
+        now = status.now if status else 0.0
+        known = session.failed
+        total = "" if known.count == len(known.records) else self.total()
+        self.failed.set_rows(rows.failed_rows(known.records, now), total=total, skipped=known.skipped())
+        none = "no failed jobs" if known.filter == EVERYTHING else "nothing matches the filter (esc takes it away)"
+        self.say_empty(self.failed, none if known.begun or known.count == 0 else "asking ...")
+        self.keep_marks(self.failed)
+        if self.grouped:
+            found = session.groups.groups if session.groups else []
+            self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
+            self.groups.set_rows(rows.group_rows(found, now))
+        self.page.display = self.app.size.width >= 140 and not self.grouped
+        if self._asking is None and not known.begun and (known.filter != EVERYTHING or not known.records):
+            self._ask("first")
+
+    @property
+    def grouped(self) -> bool:
+        return self.groups.display
+
+    def total(self) -> str:
+        """How many there are, as far as is known."""
+        known = self.session.failed
+        if known.count is not None and known.count < len(known.records):
+            return f"{len(known.records):,}"
+        return f"{known.count:,}+" if known.at_least and known.count else count(known.count)
+
+    def note(self) -> str:
+        session = self.session
+        said = f"filter {session.failed_text}: " if session.failed_text else ""
+        if self.grouped:
+            found = session.groups
+            if found is None:
+                return "groups: asking ..."
+            part = f", of the newest {found.scanned or 0:,} failed jobs" if found.partial else ""
+            return f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
+        if session.failed.partial:
+            looked = f"{session.failed.scanned or 0:,}"
+            return f"{said}{self.total()} found in the first {looked} rows; down goes on, f groups them all"
+        return f"{said}{self.total()} failed job{'' if self.total() == '1' else 's'}" if said else ""
+
+    def entered(self) -> None:
+        self.paint()
+        if self.grouped:
+            self._ask_groups()
+        self.cursor_moved("failed")
+
+    def tick(self, now: float) -> None:
+        failed = self.session.status.failed.count if self.session.status else None
+        asked, at = self._groups_of
+        if self.grouped and failed != asked and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
+            self._ask_groups()
+
+    # -- filter and groups -------------------------------------------------------------------------------------------
+
+    def filter_text(self) -> str:
+        """What was typed; of a group nothing was."""
+        return "" if self.session.failed.filter.fingerprint is not None else self.session.failed_text
+
+    def set_filter(self, text: str, pane: str = "") -> None:
+        self.narrow(failed_filter(text, self.console_app.now()), text.strip())
+
+    def narrow(self, asked: FailedFilter, said: str) -> None:
+        session = self.session
+        session.failed.narrow(asked)
+        session.failed_text, session.groups = said, None
+        self.unmark()
+        if session.status is not None:
+            session.failed.merge(session.status.failed)
+        self.paint()
+        if self.grouped:
+            self._ask_groups()
+        self.cursor_moved("failed")
+
+    def action_facet(self) -> None:
+        self.show_groups(not self.grouped)
+
+    def show_groups(self, shown: bool) -> None:
+        self.groups.display, self.failed.display = shown, not shown
+        self.screen.set_focus(self.groups if shown else self.failed)
+        self.paint()
+        if shown:
+            self._ask_groups()
+
+    def step_back(self) -> bool:
+        if self.grouped:
+            self.show_groups(False)
+            return True
+        if self.session.failed.filter == EVERYTHING:
+            return False
+        grouped = self.session.failed.filter.fingerprint is not None
+        self.narrow(EVERYTHING, "")
+        if grouped:  # out of a group, to the groups
+            self.action_facet()
+        return True
+
+    def open_row(self, target: Target) -> None:
+        if (group := target.group()) is not None:
+            said = f"class={group.class_name} {group.error}" if group.class_name else group.error or "older"
+            self.show_groups(False)
+            self.narrow(FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint), clean(said))
+        elif target.pane == "failed" and target.key is not None:
+            self.console_app.open_record(str(target.key))
+
+    def action_retry_all(self) -> None:
+        known = self.session.failed
+        if known.count is None:
+            self.console_app.say("the number of failed jobs is not known yet")
+        elif known.count == 0:
+            self.console_app.say("no failed job matches the filter")
+        else:
+            at_least = known.at_least or rows.is_bound(known.count)
+            self.console_app.steering.bulk("retry", known.filter, known.count, at_least, self.session.failed_text)
+
+    def open_panes(self) -> Sequence[LineTable]:
+        return [self.pane]
+
+    @property
+    def pane(self) -> LineTable:
+        return self.groups if self.grouped else self.failed
+
+    # -- pages -------------------------------------------------------------------------------------------------------
+
+    def cursor_moved(self, pane: str) -> None:
+        if pane != "failed":
+            return
+        want = self.session.failed.wants(self.failed.cursor)
+        if want is not None and self._asking is None and not self.console_app.disconnected:
+            self._ask(want)
+        if self.page.display:
+            self.set_timer(RESTS_SECONDS, self._show_beside)
+
+    def _edge(self, side: int) -> bool:
+        want = self.session.failed.edge(side)
+        if want is None or self.console_app.disconnected:
+            return False
+        self._ask(want, jump=True)
+        return True
+
+    def _ask(self, want: Want, jump: bool = False) -> None:
+        session = self._asking = self.session
+        known = session.failed
+        request = known.request(want)
+
+        def take(page: FailedPage) -> None:
+            self._asking = None
+            if known.filter == request.filter:
+                known.take_page(want, page)
+                self.paint()
+                if jump and known.records:
+                    self.failed.go_to(known.records[-1 if want == "last" else 0].id)
+                self.cursor_moved("failed")  # it may have gone on meanwhile
+            else:
+                self.paint()  # asks for the filter of now
+
+        def give_up(error: WmError) -> None:
+            self._asking = None
+            known.begun = True  # not again and again by itself
+            self.console_app.refused(request, error)
+
+        self.console_app.send(request, take, give_up)
+
+    def _ask_groups(self) -> None:
+        session = self.session
+        asked = session.failed.filter
+        failed = session.status.failed.count if session.status else None
+        self._groups_of = (failed, self.console_app.now())
+
+        def take(found: FailedGroups) -> None:
+            if session.failed.filter == asked:
+                session.groups = found
+                self.paint()
+                self.console_app.notice_changed()
+
+        self.console_app.send(GroupFailed(filter=asked), take)
+
+    # -- the record beside the list ----------------------------------------------------------------------------------
+
+    def _show_beside(self) -> None:
+        key = self.failed.cursor_key
+        if key is None or not self.page.display or key == self._beside or self.console_app.disconnected:
+            return
+        self._beside = str(key)
+
+        def show(record: FailedRecord) -> None:
+            if record.id == self._beside:
+                self.page.show(record_text(record))
+                self.page.scroll_home(animate=False)
+
+        def gone(error: object) -> None:
+            self.page.show(Text(clean(str(error))))
+
+        self.console_app.send(GetFailed(id=self._beside), show, gone)
+
+    def on_resize(self) -> None:
+        self.paint()
+        self.cursor_moved("failed")
+
+    def exported(self, item: Any) -> Any:
+        return item

@@ -1,0 +1,114 @@
+"""The view that shows all at once: totals, what is most wrong, pools with their classes, children, failed jobs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from wmtui import rows, totals
+from wmtui.cells import Rows
+from wmtui.formatting import count as counted
+from wmtui.undercursor import Target
+from wmtui.views.base import View
+from wmtui.widgets.linetable import LineTable
+from wmtui.widgets.textline import TextLines
+
+LEAST_HEIGHT = 3
+"""A pane's title line and two rows."""
+TOTAL_LINES = 3
+
+
+def share_height(height: int, wanted: Sequence[int], least: int = LEAST_HEIGHT) -> list[int]:
+    """Lines for each pane: the first has as many as it has rows for, but for the others' least; those share the rest.
+    The last pane takes what is over."""
+    given = [min(least, each) for each in wanted]
+    given[0] = max(given[0], min(wanted[0], height - sum(given[1:])))
+    for _ in range(max(0, height - sum(given))):
+        short = [i for i, each in enumerate(wanted) if given[i] < each]
+        if not short:
+            break
+        given[min(short, key=lambda i: given[i])] += 1
+    given[-1] += max(0, height - sum(given))
+    return given
+
+
+class Overview(View):
+    name_ = "overview"
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.console_app.glyphs
+        self.lenses = {"pools": rows.CLASS_LENS, "children": rows.CHILD_LENS}
+        self.totals = TextLines(glyphs, "totals", TOTAL_LINES)
+        self.pools = LineTable("pools", rows.POOL_COLUMNS, glyphs)
+        self.children_table = LineTable("children", rows.CHILD_COLUMNS, glyphs)
+        self.failed = LineTable("failed", rows.FAILED_COLUMNS, glyphs, follow_top=True)
+        self.panes = (self.pools, self.children_table, self.failed)
+        yield self.totals
+        yield self.pools
+        with Container(id="lower"):
+            yield self.children_table
+            yield self.failed
+
+    def failed_records(self) -> Sequence[Any]:
+        return self.session.shown.failed.recent if self.session.shown else ()
+
+    def paint(self) -> None:
+        app, status = self.console_app, self.session.shown
+        if status is None:
+            for pane in self.panes:
+                pane.set_rows(Rows())
+            return
+        glyphs, lens = app.glyphs, self.lenses["pools"]
+        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), totals.worst(status, glyphs)])
+        self.pools.set_rows(rows.pool_rows(status, lens, glyphs, app.pending), rows.pool_titles(status, lens, glyphs))
+        self.children_table.set_columns(rows.child_columns(status))
+        lens = self.lenses["children"]
+        titles = rows.sort_title(rows.CHILD_COLUMNS, lens, glyphs)
+        self.children_table.set_rows(rows.child_rows(status, lens, glyphs), titles)
+        recent, count = status.failed.recent, status.failed.count
+        self.failed.set_rows(
+            rows.failed_rows(recent, status.now), total="" if count == len(recent) else counted(count)
+        )
+        self.say_empty(self.pools, "no classes")
+        self.say_empty(self.children_table, "no children")
+        self.say_empty(self.failed, "no failed jobs")
+        self.keep_marks(self.failed)
+        self.keep_marks(self.children_table)
+        self._share()
+
+    def _share(self) -> None:
+        height = self.size.height - self.totals.line_count
+        if height <= 0:
+            return
+        pools, children, failed = (pane.row_count + 1 for pane in self.panes)
+        if self.wide:
+            given = share_height(height, [pools, max(children, failed)])
+            heights = [given[0], given[1], given[1]]
+        else:
+            heights = share_height(height, [pools, children, failed])
+        for pane, each in zip(self.panes, heights, strict=True):
+            if pane.size.height != each:
+                pane.styles.height = each
+
+    @property
+    def wide(self) -> bool:
+        return self.app.size.width >= 140
+
+    def on_resize(self) -> None:
+        self.paint()
+
+    def exported(self, item: Any) -> Any:
+        return (item[1] or item[2]) if isinstance(item, tuple) else item
+
+    def open_row(self, target: Target) -> None:
+        pool = target.pool()
+        match target.pane:
+            case "pools" if (each := target.job_class()) is not None:
+                self.main.show_children(f"class={each.name}")
+            case "pools" if pool is not None:
+                self.main.show_children(f"pool={pool.name}")
+            case "children" if (child := target.child()) is not None:
+                self.console_app.open_child(child)
+            case "failed" if target.key is not None:
+                self.console_app.open_record(str(target.key))

@@ -1,0 +1,143 @@
+"""What waits: per class, and of one class the jobs, by pages."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from wmcore.errors import WmError
+from wmcore.protocol.messages import JobPage, ListJobs
+from wmtui import rows
+from wmtui.cells import Rows
+from wmtui.filtering import jobs_filter
+from wmtui.session import Session
+from wmtui.stretch import PAGE, Want
+from wmtui.undercursor import Target
+from wmtui.views.base import View
+from wmtui.widgets.linetable import LineTable
+
+
+class Queue(View):
+    name_ = "queue"
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.console_app.glyphs
+        self.lenses = {"queue": rows.QUEUE_LENS}
+        self.classes_table = LineTable("queue", rows.QUEUE_COLUMNS, glyphs)
+        self.jobs = LineTable("jobs", rows.JOB_COLUMNS, glyphs)
+        self.jobs.edge = self._edge
+        self.jobs.display = False
+        self.panes = (self.classes_table, self.jobs)
+        self._asking: Session | None = None
+        with Horizontal(classes="beside"):
+            yield self.classes_table
+            yield self.jobs
+
+    def paint(self) -> None:
+        status, session = self.session.shown, self.session
+        if status is None:
+            self.classes_table.set_rows(Rows())
+            return
+        glyphs, lens = self.console_app.glyphs, self.lenses["queue"]
+        titles = rows.sort_title(rows.QUEUE_COLUMNS, lens, glyphs) | rows.late_title(status, glyphs)
+        self.classes_table.set_rows(rows.queue_rows(status, lens, glyphs), titles)
+        self.say_empty(self.classes_table, "no classes")
+        self.jobs.display = session.jobs_of is not None
+        self.classes_table.display = not self.jobs.display or self.app.size.width >= 140
+        if session.jobs_of is not None:
+            known = session.jobs
+            more = "" if known.cursor is None and known.before is None else "more"
+            self.say_empty(self.jobs, "no such job" if known.begun else "asking ...")
+            skipped = 0 if known.before is None else None
+            self.jobs.set_rows(rows.job_rows(known.records, status.now, glyphs), total=more, skipped=skipped)
+
+    def note(self) -> str:
+        jobs, of = self.session.jobs, self.session.jobs_of
+        if of is None or self.pane is not self.jobs:
+            return super().note()
+        if not jobs.begun:
+            return f"jobs of {of}: asking ..."
+        only = f", filter {self.session.jobs_text}" if self.session.jobs_text else ""
+        if jobs.partial:
+            return f"jobs of {of}{only}: {jobs.scanned or 0:,} rows were looked at; down goes on"
+        return f"jobs of {of} as they fall due{only}"
+
+    def filter_text(self) -> str:
+        return self.session.jobs_text if self.pane is self.jobs else super().filter_text()
+
+    @property
+    def filters_at_once(self) -> bool:  # type: ignore[override]
+        return self.pane is not self.jobs
+
+    def set_filter(self, text: str, pane: str = "") -> None:
+        if (pane or self.pane.pane) != "jobs":
+            super().set_filter(text, pane)
+            return
+        jobs_filter(text)  # says what is wrong with it
+        self.session.jobs_text = text.strip()
+        self.session.jobs.forget()
+        self.paint()
+        self._ask("first")
+
+    def entered(self) -> None:
+        self.paint()
+        if self.pane is self.classes_table and not self.classes_table.display:
+            self.screen.set_focus(self.jobs)
+
+    def open_row(self, target: Target) -> None:
+        if target.pane == "queue" and (each := target.job_class()) is not None:
+            self.show_jobs(each.name)
+        elif (job := target.job()) is not None:
+            self.console_app.open_job(job)
+
+    def show_jobs(self, name: str, text: str = "") -> None:
+        session = self.session
+        session.jobs_of, session.jobs_text = name, text
+        session.jobs.forget()
+        self.paint()
+        self.screen.set_focus(self.jobs)
+        self._ask("first")
+
+    def step_back(self) -> bool:
+        if self.pane is not self.jobs:
+            return super().step_back()
+        if self.session.jobs_text:
+            self.set_filter("")
+            return True
+        self.session.jobs_of = None
+        self.paint()
+        self.screen.set_focus(self.classes_table)
+        return True
+
+    def cursor_moved(self, pane: str) -> None:
+        if pane == "jobs" and self._asking is None and (want := self.session.jobs.wants(self.jobs.cursor)):
+            self._ask(want)
+
+    def _edge(self, side: int) -> bool:
+        want = self.session.jobs.edge(side)
+        if want is not None:
+            self._ask(want, jump=True)
+        return want is not None
+
+    def _ask(self, want: Want, jump: bool = False) -> None:
+        session = self._asking = self.session
+        name, known = session.jobs_of, session.jobs
+        order = "last" if want in ("previous", "last") else "first"
+
+        def take(page: JobPage) -> None:
+            self._asking = None
+            if session.jobs_of == name and (state, text) == jobs_filter(session.jobs_text):
+                known.take(want, page.jobs, page.cursor, page.before, page.partial, page.scanned)
+                self.paint()
+                if jump and known.records:
+                    self.jobs.go_to(known.records[-1 if want == "last" else 0].id)
+                self.cursor_moved("jobs")  # it may have gone on meanwhile
+
+        def give_up(error: WmError) -> None:
+            self._asking = None
+            known.begun = True  # not again and again by itself
+            self.console_app.refused(request, error)
+
+        state, text = jobs_filter(session.jobs_text)
+        request = ListJobs(
+            class_name=name, state=state, text=text, cursor=known.at(want), limit=PAGE, order=order
+        )  # fmt: skip
+        self.console_app.send(request, take, give_up)
