@@ -43,6 +43,9 @@ def postgresql(_postgresql: PostgreSQL) -> Iterator[Server]:
 def mariadb(_mariadb: MariaDB) -> Server:
     _mariadb.revive()
     return _mariadb
+
+
+@pytest.fixture
 def gearmand() -> Iterator[Gearmand]:
     """A fresh one for each test: it starts in a moment."""
     yield from _running(Gearmand)

@@ -161,6 +161,6 @@ def test_how_the_delay_is_known(kind: str, behind: str, keys: dict[str, Any]) ->
 
 def test_what_is_unknown_is_in_no_distribution() -> None:
     stats = ClassStats()
-    stats.add(math.nan, math.nan, 3.0, 10)
+    stats.add([math.nan], [math.nan], [3.0], 10)
     assert stats.delay.percentiles(10).max is None
     assert stats.process.percentiles(10).max == 3.0
