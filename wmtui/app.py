@@ -82,6 +82,7 @@ class ConsoleApp(App[None]):
         self._harmless = Harmless()
         self._notice: Notice | None = None
         self._held_at = 0.0
+        self._crashed = False
         self._hangup = HangupWatch() if on_terminal else None
 
     async def on_event(self, event: events.Event) -> None:
@@ -401,6 +402,9 @@ class ConsoleApp(App[None]):
     def _fatal_error(self) -> None:
         """Textual would print a traceback with the values of all variables, and with them job arguments, on the
         operator's terminal."""
+        if self._crashed:  # what fails in taking it down adds nothing
+            return
+        self._crashed = True
         error = getattr(self, "_exception", None) or RuntimeError("unknown")
         self.panic(keep_crash(error))
 
