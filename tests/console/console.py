@@ -16,7 +16,8 @@ from wmcore.protocol.messages import Request
 from wmtui.app import ConsoleApp
 from wmtui.feed import SocketFeed
 from wmtui.glyphs import UNICODE, Glyphs
-from wmtui.keymap import CHARACTERS, DEFAULT, Keymap
+from wmtui.keyfile import CHARACTERS
+from wmtui.keymap import DEFAULT, Keymap
 from wmtui.screens.confirm import ARMED_AFTER_SECONDS, Confirm
 
 DEADLINE_SECONDS = 10.0

@@ -12,7 +12,7 @@ from wmcore.errors import UsageError
 from wmcore.protocol import messages as m
 from wmcore.protocol.client import AsyncClient, connect_problem
 from wmcore.protocol.framing import Code, RpcError
-from wmtui import headline, keymap
+from wmtui import headline, keyfile, keymap
 from wmtui.app import ConsoleApp
 from wmtui.feed import SocketFeed
 from wmtui.glyphs import UNICODE
@@ -115,7 +115,7 @@ async def test_the_command_line_does_not_open_without_a_connection_to_act_on(dae
 def own(tmp_path: Path, text: str) -> keymap.Keymap:
     path = tmp_path / "keys.yml"
     path.write_text(text)
-    return keymap.read(path)
+    return keyfile.read(path)
 
 
 async def test_keys_can_be_given_anew(daemon: Daemon, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, Job, TheSchwartzClient
-from wmcore.backends.base import ChildQueue, Claimed, Filter, ManagerQueue
+from wmcore.backends.base import ChildQueue, Claimed, Filter, ManagerQueue, Wanted
 from wmcore.errors import QueueDown, Refused
 from wmcore.model import Failure, Outcome, RetryPolicy
 
@@ -125,7 +125,7 @@ def test_a_failed_attempt_is_tried_again(queue: Queue) -> None:
     assert queue.first.failure_log(again) == ["first"]
     assert queue.first.fail(again, Failure("second", "there"), TWICE) is Outcome.FAILED
     queue.acknowledge()
-    (row,), _ = queue.manager.failed_list(Filter(), None, 10)
+    (row,) = queue.manager.failed_page(Filter(), Wanted(None, 10)).rows
     record = queue.manager.failed_get(row.id)
     assert (record.funcname, record.raw, record.error, record.attempt_count) == (A, job.raw, "second", 2)
     assert [(attempt.message, attempt.traceback) for attempt in record.attempts] == [
@@ -137,7 +137,7 @@ def test_a_failed_job_is_run_again_by_hand(queue: Queue) -> None:
     queue.client.insert(A, {"n": 1})
     job = queue.claim()
     assert queue.first.fail(job, Failure("no"), ONCE) is Outcome.FAILED
-    (row,), _ = queue.manager.failed_list(Filter(), None, 10)
+    (row,) = queue.manager.failed_page(Filter(), Wanted(None, 10)).rows
     assert row.job == job.id
     new = queue.manager.failed_retry(row.id)
     with pytest.raises(Refused, match="still in the queue"):
@@ -195,7 +195,7 @@ def test_a_job_that_kills_its_child_is_stopped_after_its_retries(queue: Queue) -
     assert (again.raw, queue.first.failures(again)) == (job.raw, 1)
     assert queue.die(TWICE) == (Outcome.FAILED,)
     until(lambda: not queue.first.turn((0,), GRAB_FOR).jobs and queue.manager.failed_count(Filter()), 10)
-    (row,), _ = queue.manager.failed_list(Filter(), None, 10)
+    (row,) = queue.manager.failed_page(Filter(), Wanted(None, 10)).rows
     assert (row.raw, row.attempt_count, row.error) == (job.raw, 2, "killed by signal 9")
 
 
@@ -217,7 +217,7 @@ def test_attempts_of_both_kinds_add_up(queue: Queue) -> None:
     assert queue.first.failures(job) == 2
     assert queue.first.failure_log(job) == ["first", "killed by signal 9"]
     assert queue.first.fail(job, Failure("third"), thrice) is Outcome.FAILED
-    (row,), _ = queue.manager.failed_list(Filter(), None, 10)
+    (row,) = queue.manager.failed_page(Filter(), Wanted(None, 10)).rows
     assert (row.raw, row.attempt_count) == (job.raw, 3)
 
 

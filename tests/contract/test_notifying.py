@@ -13,7 +13,7 @@ from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, B, Rig, make_config
 from tests.waiting import until
 from wmcore import TheSchwartzClient
-from wmcore.backends.base import Filter, ManagerQueue, NewJob
+from wmcore.backends.base import Filter, ManagerQueue, NewJob, Wanted
 from wmcore.backends.theschwartz import init_db
 from wmcore.backends.theschwartz.notifying import POLL_SECONDS
 from wmcore.config.dsn import parse_database
@@ -126,7 +126,7 @@ def test_a_retry_from_the_failed_list_and_a_successor_say_it(
     child.complete(rig.claim(child))
     child.turn((), (600, 600, 600))
     assert listener.heard() == 0, "what children do with claimed jobs is nobody's business"
-    (failed,), _ = manager.failed_list(Filter(), None, 10)
+    (failed,) = manager.failed_page(Filter(), Wanted(None, 10)).rows
     manager.failed_retry(failed.id)
     assert listener.heard() == 1
     child.replace(rig.claim(child), [NewJob(B, b"1")])

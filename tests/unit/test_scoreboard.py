@@ -84,7 +84,7 @@ def test_a_child_leaves_its_paces_to_the_next(board: Scoreboard) -> None:
     slot.begin_life(2, 2, "y", 2)
     slot.count(0, COUNTED.index("late"))
     assert slot.take_paces() == [pytest.approx(0.25), None, pytest.approx(0, abs=1e-6)]
-    assert board.counts(0, 8) == [0, 0, 0, 0, 1]
+    assert board.counts(8)[:5] == [0, 0, 0, 0, 1]
 
 
 def test_one_that_is_killed_leaves_none(board: Scoreboard) -> None:

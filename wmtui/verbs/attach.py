@@ -31,7 +31,11 @@ def _run(args: Namespace) -> int:
         raise UsageError("attach needs a terminal (stdin and stderr); without one: wmtui status")
     named: list[str] = [*args.targets, *([args.target] if args.target is not None else [])]
     path = keys_file(args.keys)
-    keys = keymap.read(path) if path is not None else keymap.DEFAULT
+    keys = keymap.DEFAULT
+    if path is not None:
+        from wmtui import keyfile
+
+        keys = keyfile.read(path)
     sockets = target.resolve_all(named)
     if len(sockets) == 1:
         with Client.connect(sockets[0]) as client:  # an error is said here, before the screen is taken

@@ -11,8 +11,10 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from wmcore.backends.base import Claimed, NewJob, News, Position, Turn
 from wmcore.backends.gearman import packets, unique
@@ -211,7 +213,7 @@ class GearmanChild:
             raise
         job = self._claimed(source, name, function, text, raw, past, received)
         if known and text.startswith(unique.OURS):
-            job = replace(job, uniqkey=known[0].uniqkey)
+            job = msgspec.structs.replace(job, uniqkey=known[0].uniqkey)
         held = Held(job, source, source.connection.life, handle, mark, past, known)
         if known and self._dismiss(held, known[-1], received):
             return None

@@ -101,20 +101,20 @@ def missing(db: Database) -> Iterator[str]:
 
 def failed_additions(db: Database) -> Iterator[str]:
     """What a `wm_failed` of an earlier version has not."""
-    table = db.table("wm_failed")
+    table = _folded(db, "wm_failed")
     if not db.fingerprints:
         yield f"ALTER TABLE {table} ADD COLUMN {FINGERPRINT}"
     unfinished = _unfinished(db, table)
     there = {index["name"] for index in inspector(db.connect()).get_indexes(table)} - unfinished
     for name, columns in FAILED_INDEXES.items():
-        if db.table(name) not in there:
+        if _folded(db, name) not in there:
             yield from _create_index(db, db.table(name), f"{table} ({columns})", unfinished)
 
 
 def _create_index(db: Database, name: str, what: str, unfinished: set[str]) -> Iterator[str]:
     """PostgreSQL would hold up those who write meanwhile."""
     gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
-    if name in unfinished:
+    if name.lower() in unfinished:
         yield f"DROP INDEX{gently} {name}"
     yield f"CREATE INDEX{gently} {name} ON {what}"
 
@@ -124,9 +124,7 @@ def _additions(db: Database) -> Iterator[str]:
     claims by priority go by."""
     if not db.fine_insert_time:
         yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
-    looker, job = inspector(db.connect()), db.table("job")
-    if db.dialect.name == "postgresql":
-        job = job.lower()  # as it was written without quotes
+    looker, job = inspector(db.connect()), _folded(db, "job")
     unfinished = _unfinished(db, job)
     indexes = [index for index in looker.get_indexes(job) if index["name"] not in unfinished]
     leading = {index["column_names"][0] for index in indexes}
@@ -138,6 +136,12 @@ def _additions(db: Database) -> Iterator[str]:
         yield from _create_index(db, name, f"{db.table('job')} ({columns})", unfinished)
 
 
+def _folded(db: Database, name: str) -> str:
+    """A name as PostgreSQL keeps what is written without quotes."""
+    table = db.table(name)
+    return table.lower() if db.dialect.name == "postgresql" else table
+
+
 def _unfinished(db: Database, table: str) -> set[str]:
     """Indexes that PostgreSQL was building concurrently when somebody interrupted it: it does not use them."""
     if db.dialect.name != "postgresql":
@@ -147,7 +151,7 @@ def _unfinished(db: Database, table: str) -> set[str]:
         "AND i.indrelid = to_regclass(:table)",
         {"table": table},
     )
-    return {str(row[0]) for row in found}
+    return {str(row[0]).lower() for row in found}
 
 
 def create(db: Database, *, dry_run: bool, notify_trigger: bool = False) -> list[str]:
