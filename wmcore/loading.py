@@ -118,12 +118,22 @@ class Limits:
     def __init__(self, worker: Worker, overrides: dict[str, float]) -> None:
         self._worker = worker
         self._overrides = overrides
+        self._standing: dict[str, float | None] = {}
 
     def _ask(self, key: str, *arguments: Any) -> Any:
         if key in self._overrides:
             return self._overrides[key]
         said = getattr(self._worker, key)
         return said(*arguments) if callable(said) else said
+
+    def stand(self) -> None:
+        """Ask once, for all jobs until this is called again, what is not a method's to answer for each of them."""
+        self._standing = {}
+        for key, answer in (("timeout", self.timeout), ("soft_timeout", self.soft_timeout)):
+            if self.answers_for_all(key):
+                self._standing[key] = answer()
+        if self.answers_for_all("keep_exit_status_for"):
+            self._standing["keep_exit_status_for"] = self.keep_exit_status_seconds()
 
     def answers_for_all(self, *keys: str) -> bool:
         """Does no method of the class stand behind these, that wants to be asked for each job?"""
@@ -143,15 +153,21 @@ class Limits:
         return RetryPolicy(max(0, retries), max(0, int(delay or 0)), self.keep_exit_status_seconds())
 
     def keep_exit_status_seconds(self) -> int:
+        if "keep_exit_status_for" in self._standing:
+            return int(self._standing["keep_exit_status_for"] or 0)
         return max(0, int(self._ask("keep_exit_status_for") or 0))
 
     def grab_for(self) -> int:
         return max(1, int(self._ask("grab_for") or 3600))
 
     def timeout(self) -> float | None:
+        if "timeout" in self._standing:
+            return self._standing["timeout"]
         return _seconds(self._ask("timeout"))
 
     def soft_timeout(self) -> float | None:
+        if "soft_timeout" in self._standing:
+            return self._standing["soft_timeout"]
         return _seconds(self._ask("soft_timeout"))
 
 

@@ -91,7 +91,7 @@ def the_gearman_command(daemon: Daemon, gearmand: Gearmand) -> None:
     assert done.returncode != 0
     subprocess.run([*command, "-b", "-f", BEHIND + QUICK, '{"n": "tool"}'], check=True, timeout=60, capture_output=True)
     until(lambda: "tool" in daemon.marks())
-    until(lambda: [line for line in daemon.log().splitlines() if QUICK in line and " delay:" in line], 60, "time-based id")
+    until(lambda: [line for line in daemon.log().splitlines() if QUICK in line and " delay:" in line], 60, "a delay")
 
 
 def pygearmans_client(daemon: Daemon, gearmand: Gearmand) -> None:

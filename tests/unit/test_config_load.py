@@ -115,7 +115,7 @@ def test_environment_and_password_are_taken_as_written(folder: Path) -> None:
 
 def test_defaults(folder: Path) -> None:
     config = loaded(LEAST)
-    assert (config.type, config.batch_size, config.retry_seconds, config.floor) == ("TheSchwartz", 100, 30.0, None)
+    assert (config.type, config.batch_size, config.retry_seconds, config.floor) == ("TheSchwartz", 200, 30.0, None)
     assert str(config.pidfile) == "/var/run/workermanager.pid"
     assert str(config.logfile) == "/var/log/workermanager.log"
     assert str(config.errorlogfile) == "/var/log/workermanager_error.log"

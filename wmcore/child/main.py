@@ -101,6 +101,7 @@ class Child:
         """A batch, of one class. What is not started when something comes between is given back by the next turn."""
         index, claimed_ns = jobs[0].class_index, time.monotonic_ns()
         runner, pace = self._runners[index], self._paces[index]
+        runner.limits.stand()
         one_policy = runner.has_one_policy
         if one_policy:
             self._note_policy(runner, jobs[0])

@@ -16,6 +16,9 @@ from wmcore.model import Failure, RetryPolicy
 from wmcore.worker import Failed, Job, Worker, failure_of
 
 NO_POLICY = RetryPolicy()
+_forked: list[bool] = []
+"""Something in it: this process is not the child, but one that a job forked."""
+os.register_at_fork(after_in_child=lambda: _forked.append(True))
 
 
 class Runner:
@@ -28,6 +31,7 @@ class Runner:
         self._patient = patient
         self.limits = Limits(self._worker, loaded.limits)
         self.grab_for = self.limits.grab_for()
+        _forked.clear()  # this child was forked itself
 
     def timeout(self) -> float | None:
         return None if self._patient else self.limits.timeout()
@@ -52,7 +56,6 @@ class Runner:
         """Call `work`: the job has a verdict then; those that it took along get theirs when its end is written.
         KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
         job = Job(claimed, _Undisturbed(queue))
-        pid = os.getpid()
         try:
             soft = None if self._patient else self.limits.soft_timeout()
             if soft is None:
@@ -65,7 +68,7 @@ class Runner:
             raise
         except BaseException as error:  # SystemExit too: a job must not end its child
             job.raised(error)
-        if os.getpid() != pid:  # a process that the job forked came back here: the job is its parent's to end
+        if _forked:  # a process that the job forked came back here: the job is its parent's to end
             os._exit(1)
         if self._patient:  # pdb leaves a handler behind that would open its prompt again, between two jobs
             signal.signal(signal.SIGINT, signal.default_int_handler)

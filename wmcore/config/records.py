@@ -54,7 +54,7 @@ class Config:
     probe: bool = False
     prioritize: bool = False
     floor: int | None = None
-    batch_size: int = 100  # jobs in a batch at most
+    batch_size: int = 200  # jobs in a batch at most
     batch_ms: float = 100.0  # a batch is as large as will be done in so long
     retry_seconds: float = 30.0
     strict_remove_ability: bool = False
