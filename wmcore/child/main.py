@@ -30,7 +30,7 @@ T = TypeVar("T")
 SAFETY_NET = 60.0
 """Seconds (about) after which an idle child looks for work by itself."""
 LOOK_SECONDS = 0.02
-"""How often a child looks for orders between the jobs of a batch."""
+"""How often a child looks for orders between the jobs of a batch, and asks a class what it says of all its jobs."""
 FINISHED_PATIENCE = 5.0
 """Seconds that a child which was told to leave goes on trying to write a job's end to a queue that is down."""
 
@@ -76,6 +76,9 @@ class Child:
         self._batching = batching
         self._paces = [Pace(seconds) for seconds in slot.take_paces()]
         self._shown = ""
+        self._heard: int | None = None  # the class that was asked last what it says of all its jobs
+        self._hear_at = 0.0  # monotonic: when it is asked again
+        self._one_policy = False  # and the slot has it
 
     def run(self) -> None:
         while not self._leaving():
@@ -101,11 +104,10 @@ class Child:
         """A batch, of one class. What is not started when something comes between is given back by the next turn."""
         index, claimed_ns = jobs[0].class_index, time.monotonic_ns()
         runner, pace = self._runners[index], self._paces[index]
-        runner.limits.stand()
-        one_policy = runner.has_one_policy
-        if one_policy:
-            self._note_policy(runner, jobs[0])
         begun = time.monotonic()
+        if index != self._heard or begun > self._hear_at:
+            self._hear(runner, jobs[0])
+        one_policy = self._one_policy
         for place, job in enumerate(jobs):
             if place and self._something_came_between(index):
                 break
@@ -115,6 +117,14 @@ class Child:
             pace.ran(ended - begun)
             begun = ended
         self._rotate(index)
+
+    def _hear(self, runner: Runner, job: Claimed) -> None:
+        """What a class says of all its jobs at this moment, asked once for many of them, be they one batch or not."""
+        runner.limits.stand()
+        self._one_policy = runner.has_one_policy
+        if self._one_policy:
+            self._note_policy(runner, job)
+        self._heard, self._hear_at = job.class_index, time.monotonic() + LOOK_SECONDS
 
     def _something_came_between(self, class_index: int) -> bool:
         if self._wakeup.long_ago(LOOK_SECONDS):
