@@ -61,7 +61,7 @@ def test_a_short_storm(make_daemon: Callable[..., Daemon], dsn: str) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_a_long_storm(make_daemon: Callable[..., Daemon], dsn: str) -> None:
-    run_storm(make_daemon, dsn, 5_000, 0.05)
+    run_storm(make_daemon, dsn, 20_000, 0.05)
 
 
 @pytest.mark.soak
