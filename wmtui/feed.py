@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from wmcore.errors import ProtocolError, WmError
+from wmcore.errors import NoDaemon, ProtocolError, WmError
+from wmcore.protocol.blocking import CHUNK
 from wmcore.protocol.client import AsyncClient, ConnectionLost, NotAllowed
 from wmcore.protocol.messages import Hello, HelloReply, Request, Status
+from wmtui.ssh import HELLO_SECONDS, SshTarget, Tunnel
+from wmtui.target import Where
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
 
@@ -62,9 +64,11 @@ class Feed(Protocol):
 
 
 class SocketFeed:
-    def __init__(self, path: Path, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
-        self.path = path
-        self.name = str(path)
+    entry = "the socket"  # what is waited for first
+    hello_seconds = 10.0
+
+    def __init__(self, where: Where, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
+        self.name = str(where)
         self.interval = interval
         self._now = now
         self._client: AsyncClient | None = None
@@ -75,18 +79,18 @@ class SocketFeed:
         while True:
             attempt += 1
             self._hurry.clear()
-            post(Connecting(attempt))
+            post(Connecting(attempt, self.entry))
             reason, why = "the daemon has closed the connection", why_of(None)
             try:
-                self._client = await AsyncClient.connect(self.path)
+                self._client = await self._connect()
                 post(Connecting(attempt, "the daemon to say hello"))
-                post(Greeted(await self._client.call(Hello())))
+                post(Greeted(await self._client.call(Hello(), self.hello_seconds)))
                 post(Connecting(attempt, "its first status"))
                 async for status in self._client.frames(self.interval):
                     attempt = 0
                     post(Frame(status))
             except WmError as error:
-                reason, why = str(error), why_of(error)
+                reason, why = await self._reason(error), why_of(error)
             finally:
                 await self._close()
             delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
@@ -101,6 +105,12 @@ class SocketFeed:
     def retry_now(self) -> None:
         self._hurry.set()
 
+    async def _connect(self) -> AsyncClient:
+        return await AsyncClient.connect(self.name)
+
+    async def _reason(self, error: WmError) -> str:
+        return str(error)
+
     async def _wait(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -112,6 +122,40 @@ class SocketFeed:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+class SshFeed(SocketFeed):
+    """A daemon on another host. ssh gets no terminal: it must not ask anything over the screen."""
+
+    entry = "ssh"
+    hello_seconds = HELLO_SECONDS
+
+    def __init__(self, target: SshTarget, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
+        super().__init__(target, interval, now)
+        self._target = target
+        self._tunnel: Tunnel | None = None
+
+    async def _connect(self) -> AsyncClient:
+        self._tunnel = Tunnel(self._target, asking=False)
+        reader, writer = await asyncio.open_unix_connection(sock=self._tunnel.socket, limit=CHUNK)
+        return AsyncClient(reader, writer, self.name)
+
+    async def _reason(self, error: WmError) -> str:
+        if self._tunnel is not None and isinstance(error, NoDaemon):
+            error = await asyncio.to_thread(self._tunnel.explained, error)
+        return str(error)
+
+    async def _close(self) -> None:
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.hang_up()
+        await super()._close()
+        if tunnel is not None:
+            await asyncio.to_thread(tunnel.reap)
+
+
+def feed_of(where: Where) -> Feed:
+    return SshFeed(where) if isinstance(where, SshTarget) else SocketFeed(where)
 
 
 def why_of(error: WmError | None) -> Why:
