@@ -21,7 +21,7 @@ DESCRIPTION = """Look at and steer a wmcore daemon.
   wmtui failed list --class mail  what was given up, and why
   wmtui failed retry --all --class mail
 """
-EXIT_CODES = """TARGET is a socket, a conf.yml or ssh://[user@]host[:port][/socket]; without one the daemon of this host is
+EXIT_CODES = """TARGET is a socket, a conf.yml or ssh://[user@]host[:port][/socket]; without one the daemon here is
 meant. ssh runs wmtui there, or what $WMTUI_REMOTE says, such as "sudo -u app /opt/app/bin/wmtui".
 exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there (check has a plug-in's own: check --help)"""
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from wmcore.errors import NoDaemon, ProtocolError, WmError
 from wmcore.protocol.blocking import CHUNK
 from wmcore.protocol.client import AsyncClient, ConnectionLost, NotAllowed
 from wmcore.protocol.messages import Hello, HelloReply, Request, Status
-from wmtui.ssh import HELLO_SECONDS, SshTarget, Tunnel
+from wmtui.ssh import SshTarget
 from wmtui.target import Where
+from wmtui.tunnel import HELLO_SECONDS, Tunnel
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
 
@@ -63,12 +66,14 @@ class Feed(Protocol):
         """Without a connection: don't wait any longer."""
 
 
-class SocketFeed:
-    entry = "the socket"  # what is waited for first
-    hello_seconds = 10.0
+class ConnectedFeed(ABC):
+    """Over a connection, which is made anew whenever it is lost; how, its heirs know."""
 
-    def __init__(self, where: Where, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
-        self.name = str(where)
+    entry: str  # what is waited for first
+    hello_seconds: float
+
+    def __init__(self, name: str, interval: float, now: Callable[[], float]) -> None:
+        self.name = name
         self.interval = interval
         self._now = now
         self._client: AsyncClient | None = None
@@ -105,8 +110,9 @@ class SocketFeed:
     def retry_now(self) -> None:
         self._hurry.set()
 
+    @abstractmethod
     async def _connect(self) -> AsyncClient:
-        return await AsyncClient.connect(self.name)
+        """Raises WmError."""
 
     async def _reason(self, error: WmError) -> str:
         return str(error)
@@ -124,14 +130,28 @@ class SocketFeed:
             await client.close()
 
 
-class SshFeed(SocketFeed):
+class SocketFeed(ConnectedFeed):
+    """A daemon on this host."""
+
+    entry = "the socket"
+    hello_seconds = 10.0
+
+    def __init__(self, path: Path, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
+        super().__init__(str(path), interval, now)
+        self.path = path
+
+    async def _connect(self) -> AsyncClient:
+        return await AsyncClient.connect(self.path)
+
+
+class SshFeed(ConnectedFeed):
     """A daemon on another host. ssh gets no terminal: it must not ask anything over the screen."""
 
     entry = "ssh"
     hello_seconds = HELLO_SECONDS
 
     def __init__(self, target: SshTarget, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
-        super().__init__(target, interval, now)
+        super().__init__(str(target), interval, now)
         self._target = target
         self._tunnel: Tunnel | None = None
 

@@ -63,7 +63,11 @@ def resolve_all(targets: Sequence[str]) -> list[Where]:
 
 def connect(where: Where, timeout: float = 5.0, *, asking: bool = True) -> Client:
     """`asking`: ssh may ask for a password on the terminal. Raises NoDaemon."""
-    return ssh.connect(where, timeout, asking) if isinstance(where, SshTarget) else Client.connect(where, timeout)
+    if isinstance(where, SshTarget):
+        from wmtui import tunnel  # not before: running a process takes more modules than all of `status`
+
+        return tunnel.connect(where, timeout, asking)
+    return Client.connect(where, timeout)
 
 
 def found() -> list[Found]:
