@@ -17,6 +17,7 @@ from wmtui.target import Where
 from wmtui.tunnel import HELLO_SECONDS, Tunnel
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
+DENIED_SECONDS = 300.0
 
 
 Why = Literal["", "denied", "foreign"]
@@ -95,10 +96,11 @@ class ConnectedFeed(ABC):
                     attempt = 0
                     post(Frame(status))
             except WmError as error:
-                reason, why = await self._reason(error), why_of(error)
+                explained = await self._explained(error)
+                reason, why = str(explained), why_of(explained)
             finally:
                 await self._close()
-            delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+            delay = self._delay(attempt, why)
             post(Lost(reason, attempt + 1, self._now() + delay, why))
             await self._wait(delay)
 
@@ -114,8 +116,11 @@ class ConnectedFeed(ABC):
     async def _connect(self) -> AsyncClient:
         """Raises WmError."""
 
-    async def _reason(self, error: WmError) -> str:
-        return str(error)
+    async def _explained(self, error: WmError) -> WmError:
+        return error
+
+    def _delay(self, attempt: int, why: Why) -> float:
+        return BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -160,10 +165,14 @@ class SshFeed(ConnectedFeed):
         reader, writer = await asyncio.open_unix_connection(sock=self._tunnel.socket, limit=CHUNK)
         return AsyncClient(reader, writer, self.name)
 
-    async def _reason(self, error: WmError) -> str:
-        if self._tunnel is not None and isinstance(error, NoDaemon):
-            error = await asyncio.to_thread(self._tunnel.explained, error)
-        return str(error)
+    async def _explained(self, error: WmError) -> WmError:
+        if self._tunnel is None or not isinstance(error, NoDaemon):
+            return error
+        return await asyncio.to_thread(self._tunnel.explained, error)
+
+    def _delay(self, attempt: int, why: Why) -> float:
+        """Hosts lock out who fails to log in again and again."""
+        return DENIED_SECONDS if why == "denied" else super()._delay(attempt, why)
 
     async def _close(self) -> None:
         tunnel, self._tunnel = self._tunnel, None

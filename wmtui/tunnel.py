@@ -5,9 +5,10 @@ import os
 import socket
 import subprocess
 import tempfile
+from contextlib import ExitStack
 
 from wmcore.errors import NoDaemon
-from wmcore.protocol.blocking import Client, ConnectionLost, Unreachable
+from wmcore.protocol.blocking import Client, ConnectionLost, NotAllowed, Unreachable
 from wmcore.protocol.messages import Hello
 from wmtui.ssh import SshTarget, command
 
@@ -25,22 +26,22 @@ class Tunnel:
 
     def __init__(self, target: SshTarget, asking: bool) -> None:
         """`asking`: ssh has the terminal, to ask and to complain; else neither, and what it wrote is kept. Raises
-        Unreachable where no ssh is installed."""
+        Unreachable where ssh can't be run."""
         self.target = target
         self._asking = asking
-        self._wrote = tempfile.TemporaryFile()  # not a pipe: a shared master connection keeps that open  # noqa: SIM115
-        self.socket, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(
-                command(target, asking), stdin=theirs.fileno(), stdout=theirs.fileno(),
-                stderr=None if asking else self._wrote, start_new_session=not asking,
-            )  # fmt: skip
-        except OSError as error:
-            self.socket.close()
-            self._wrote.close()
-            raise Unreachable(f"{target}: ssh cannot be run: {error.strerror}; is it installed here?") from None
-        finally:
-            theirs.close()
+        with ExitStack() as undo:
+            try:
+                # Not a pipe: an ssh that shares its connection leaves a process behind that keeps it open.
+                self._wrote = undo.enter_context(tempfile.TemporaryFile())
+                self.socket, theirs = map(undo.enter_context, socket.socketpair())
+                self._process = subprocess.Popen(
+                    command(target, asking), stdin=theirs.fileno(), stdout=theirs.fileno(),
+                    stderr=None if asking else self._wrote, start_new_session=not asking,
+                )  # fmt: skip
+            except OSError as error:
+                raise Unreachable(f"{target}: ssh cannot be run here: {error.strerror}") from None
+            undo.pop_all()
+        theirs.close()
 
     def explained(self, error: NoDaemon) -> NoDaemon:
         """A connection that is over: by ssh's own words, if it has ended. Waits a moment for that."""
@@ -54,8 +55,7 @@ class Tunnel:
         if not said:
             return error
         hint = " ($WMTUI_REMOTE says what is run there)" if code == NOT_FOUND else ""
-        kind = NoDaemon if code == NoDaemon.exit_code else Unreachable
-        return kind(f"{self.target}: {said}{hint}")
+        return _kind(code, said)(f"{self.target}: {said}{hint}")
 
     def hang_up(self) -> None:
         """Does not wait; `reap` comes after it. An ssh that has the terminal may end by itself: killed, it would say
@@ -80,6 +80,12 @@ class Tunnel:
         self._wrote.seek(max(0, size - TAIL))
         lines = self._wrote.read().decode(errors="replace").split("\n")
         return next((line.strip().removeprefix("wmtui: ") for line in reversed(lines) if line.strip()), "")
+
+
+def _kind(code: int, said: str) -> type[NoDaemon]:
+    if code == NoDaemon.exit_code:  # wmtui's, there
+        return NoDaemon
+    return NotAllowed if "Permission denied" in said else Unreachable
 
 
 class FarClient(Client):

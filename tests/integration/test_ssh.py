@@ -108,7 +108,7 @@ def test_why_there_is_no_answer(noted: Path, target: str, reasons: list[str]) ->
 
 def test_a_check_says_it_in_its_line(noted: Path) -> None:
     done = wmtui("check", "-t", "ssh://refuses")
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (3, "")  # UNKNOWN: that says nothing about the daemon
     assert "ssh://refuses: ops@refuses: Permission denied (publickey)." in done.stdout
     done = wmtui("check", "--timeout", "0.5", "-t", "ssh://silent")
     assert (done.returncode, done.stderr) == (2, "")
@@ -119,7 +119,7 @@ def test_no_ssh_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     done = wmtui("status", "-t", "ssh://web2")
     assert done.returncode == 3
-    assert done.stderr.startswith("wmtui: ssh://web2: ssh cannot be run: No such file or directory")
+    assert done.stderr.startswith("wmtui: ssh://web2: ssh cannot be run here: No such file or directory")
 
 
 # -- the far side -----------------------------------------------------------------------------------------------------
@@ -188,6 +188,7 @@ async def test_one_host_refuses_the_other_stays_live(daemon: Daemon, noted: Path
         await terminal.until(lambda: daemon.status().pools[0].wanted == 3, "the far daemon to want 3")
         terminal.type("]")
         await terminal.sees("ssh://refuses: ops@refuses: Permission denied (publickey).")
+        await terminal.sees("NO PERMISSION")
         terminal.type("[")
         await terminal.sees("jobs.Sleeps")
         terminal.type("q")
