@@ -1,5 +1,6 @@
 """Daemons of other hosts: ssh is a script that does what ssh and sshd do with their words, all else is real."""
 
+import asyncio
 import json
 import os
 import socket
@@ -13,6 +14,8 @@ import pytest
 from tests.console.test_terminal import Terminal
 from tests.integration.daemon import BIN, Daemon
 from tests.waiting import until
+from wmtui.feed import DENIED_SECONDS, Lost, SshFeed
+from wmtui.ssh import SshTarget
 
 ROOT = Path(__file__).parents[2]
 SSH = """#!/bin/sh
@@ -25,6 +28,7 @@ case $host in
 refuses) echo "Warning: this is no reason" >&2; echo "ops@refuses: Permission denied (publickey)." >&2; exit 255;;
 silent) exec sleep 1000;;
 bare) PATH=/usr/bin:/bin;;
+asks) printf 'password: ' >/dev/tty || exit 255; read -r typed </dev/tty; test "$typed" = right || exit 255;;
 esac
 exec sh -c "$*"
 """
@@ -198,6 +202,36 @@ async def test_one_host_refuses_the_other_stays_live(daemon: Daemon, noted: Path
         terminal.close()
     assert noted.read_text().split().count("BatchMode=yes") >= 2
     until(lambda: daemon.status().viewers == 0, what="no viewer to be left")
+
+
+async def test_a_verb_lets_ssh_ask_and_the_console_does_not(daemon: Daemon, noted: Path) -> None:
+    daemon.start("-c", "2")
+    far = f"ssh://asks{daemon.folder}/wm.sock"
+    terminal = Terminal([str(BIN / "wmtui"), "status", "-t", far])
+    try:
+        await terminal.sees("password:")
+        terminal.type("right\r")
+        await terminal.sees("jobs.Sleeps")
+        assert await terminal.ends() == 0
+    finally:
+        terminal.close()
+    terminal = Terminal([str(BIN / "wmtui"), "attach", far])
+    try:
+        assert await terminal.ends() == 3
+        terminal.pump()
+        assert "/dev/tty" in terminal.text and "password:" not in terminal.text  # there was none to ask on
+    finally:
+        terminal.close()
+
+
+async def test_a_login_that_was_refused_is_not_tried_again_and_again(noted: Path) -> None:
+    feed = SshFeed(SshTarget("refuses"), now=lambda: 100.0)
+    lost: asyncio.Future[Lost] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(feed.run(lambda news: lost.set_result(news) if isinstance(news, Lost) else None))
+    news = await asyncio.wait_for(lost, 20)
+    assert (news.why, news.retry_at) == ("denied", 100 + DENIED_SECONDS)
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_a_host_that_is_silent_holds_nothing_up(daemon: Daemon, noted: Path) -> None:
