@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -20,7 +19,7 @@ from wmcore.protocol.messages import Child, QueuedJob, Request, Status
 from wmtui import bulkwords, exporting, forecast, keymap, recordtext
 from wmtui.cells import Cell
 from wmtui.failedlist import FailedList
-from wmtui.feed import Feed, Frame, SocketFeed
+from wmtui.feed import Feed, Frame, feed_of
 from wmtui.glyphs import Glyphs
 from wmtui.headline import name_of
 from wmtui.keymap import Keymap
@@ -37,6 +36,7 @@ from wmtui.screens.record import RecordScreen
 from wmtui.screens.textpage import TextPage
 from wmtui.session import Session
 from wmtui.steering import Steering
+from wmtui.target import Where
 from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, keep_crash
 from wmtui.widgets.drawing import bindings
 
@@ -409,12 +409,11 @@ class ConsoleApp(App[None]):
         self.panic(keep_crash(error))
 
 
-def run(sockets: Path | Sequence[Path], *, read_only: bool = False, ascii_only: bool = False,
+def run(daemons: Where | Sequence[Where], *, read_only: bool = False, ascii_only: bool = False,
         keys: Keymap = keymap.DEFAULT) -> int:  # fmt: skip
-    """Open the console on the daemons at `sockets`; returns the exit code when the operator has left. The caller has
+    """Open the console on these daemons; returns the exit code when the operator has left. The caller has
     set Textual's environment variables before this module was imported."""
-    paths = [sockets] if isinstance(sockets, Path) else sockets
-    feeds = [SocketFeed(path) for path in paths]
+    feeds = [feed_of(where) for where in (daemons if isinstance(daemons, Sequence) else [daemons])]
     app = ConsoleApp(feeds, choose_glyphs(ascii_only), read_only=read_only, keys=keys, on_terminal=True)
     app.run(mouse=False)
     return app.return_code or 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """Look at and steer a wmcore daemon.
 
   wmtui attach                    the console; ? in it shows its keys
+  wmtui attach ssh://ops@web1 ssh://web2     one console for several daemons, near and far
   wmtui status                    what is going on, once
   wmtui top                       a line each few seconds, for serial consoles and screen readers
   wmtui scale +2                  two children more
@@ -20,7 +21,8 @@ DESCRIPTION = """Look at and steer a wmcore daemon.
   wmtui failed list --class mail  what was given up, and why
   wmtui failed retry --all --class mail
 """
-EXIT_CODES = """TARGET is a socket or a conf.yml; without one the daemon of this host is meant.
+EXIT_CODES = """TARGET is a socket, a conf.yml or ssh://[user@]host[:port][/socket]; without one the daemon here is
+meant. ssh runs wmtui there, or what $WMTUI_REMOTE says, such as "sudo -u app /opt/app/bin/wmtui".
 exit: 0 done, 1 refused or failed, 2 usage, 3 no daemon there (check has a plug-in's own: check --help)"""
 
 
@@ -38,7 +40,9 @@ class CheckParser(argparse.ArgumentParser):
 def common_options(kind: type[argparse.ArgumentParser] = argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Understood before and behind the verb."""
     common = kind(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("-t", "--target", metavar="TARGET", help="a socket or a conf.yml; without it: the daemon here")
+    common.add_argument(
+        "-t", "--target", metavar="TARGET", help="a socket, a conf.yml or ssh://HOST; without it: the daemon here"
+    )
     common.add_argument("--json", action="store_true", help="print the reply as JSON")
     return common
 
@@ -86,6 +90,7 @@ MODULES = {
     "jobs": ["jobs"],
     "log": ["log"],
     "check": ["check"],
+    "proxy": ["proxy"],
 }
 """Which module of `verbs` has which verbs, in the order of the help."""
 

@@ -2,16 +2,22 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from wmcore.errors import ProtocolError, WmError
+from wmcore.errors import NoDaemon, ProtocolError, WmError
+from wmcore.protocol.blocking import CHUNK
 from wmcore.protocol.client import AsyncClient, ConnectionLost, NotAllowed
 from wmcore.protocol.messages import Hello, HelloReply, Request, Status
+from wmtui.ssh import SshTarget
+from wmtui.target import Where
+from wmtui.tunnel import HELLO_SECONDS, Tunnel
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
+DENIED_SECONDS = 300.0
 
 
 Why = Literal["", "denied", "foreign"]
@@ -61,10 +67,14 @@ class Feed(Protocol):
         """Without a connection: don't wait any longer."""
 
 
-class SocketFeed:
-    def __init__(self, path: Path, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
-        self.path = path
-        self.name = str(path)
+class ConnectedFeed(ABC):
+    """Over a connection, which is made anew whenever it is lost; how, its heirs know."""
+
+    entry: str  # what is waited for first
+    hello_seconds: float
+
+    def __init__(self, name: str, interval: float, now: Callable[[], float]) -> None:
+        self.name = name
         self.interval = interval
         self._now = now
         self._client: AsyncClient | None = None
@@ -75,21 +85,22 @@ class SocketFeed:
         while True:
             attempt += 1
             self._hurry.clear()
-            post(Connecting(attempt))
+            post(Connecting(attempt, self.entry))
             reason, why = "the daemon has closed the connection", why_of(None)
             try:
-                self._client = await AsyncClient.connect(self.path)
+                self._client = await self._connect()
                 post(Connecting(attempt, "the daemon to say hello"))
-                post(Greeted(await self._client.call(Hello())))
+                post(Greeted(await self._client.call(Hello(), self.hello_seconds)))
                 post(Connecting(attempt, "its first status"))
                 async for status in self._client.frames(self.interval):
                     attempt = 0
                     post(Frame(status))
             except WmError as error:
-                reason, why = str(error), why_of(error)
+                explained = await self._explained(error)
+                reason, why = str(explained), why_of(explained)
             finally:
                 await self._close()
-            delay = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+            delay = self._delay(attempt, why)
             post(Lost(reason, attempt + 1, self._now() + delay, why))
             await self._wait(delay)
 
@@ -100,6 +111,16 @@ class SocketFeed:
 
     def retry_now(self) -> None:
         self._hurry.set()
+
+    @abstractmethod
+    async def _connect(self) -> AsyncClient:
+        """Raises WmError."""
+
+    async def _explained(self, error: WmError) -> WmError:
+        return error
+
+    def _delay(self, attempt: int, why: Why) -> float:
+        return BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -112,6 +133,58 @@ class SocketFeed:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+class SocketFeed(ConnectedFeed):
+    """A daemon on this host."""
+
+    entry = "the socket"
+    hello_seconds = 10.0
+
+    def __init__(self, path: Path, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
+        super().__init__(str(path), interval, now)
+        self.path = path
+
+    async def _connect(self) -> AsyncClient:
+        return await AsyncClient.connect(self.path)
+
+
+class SshFeed(ConnectedFeed):
+    """A daemon on another host. ssh gets no terminal: it must not ask anything over the screen."""
+
+    entry = "ssh"
+    hello_seconds = HELLO_SECONDS
+
+    def __init__(self, target: SshTarget, interval: float = 1.0, now: Callable[[], float] = time.time) -> None:
+        super().__init__(str(target), interval, now)
+        self._target = target
+        self._tunnel: Tunnel | None = None
+
+    async def _connect(self) -> AsyncClient:
+        self._tunnel = Tunnel(self._target, asking=False)
+        reader, writer = await asyncio.open_unix_connection(sock=self._tunnel.socket, limit=CHUNK)
+        return AsyncClient(reader, writer, self.name)
+
+    async def _explained(self, error: WmError) -> WmError:
+        if self._tunnel is None or not isinstance(error, NoDaemon):
+            return error
+        return await asyncio.to_thread(self._tunnel.explained, error)
+
+    def _delay(self, attempt: int, why: Why) -> float:
+        """Hosts lock out who fails to log in again and again."""
+        return DENIED_SECONDS if why == "denied" else super()._delay(attempt, why)
+
+    async def _close(self) -> None:
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.hang_up()
+        await super()._close()
+        if tunnel is not None:
+            await asyncio.to_thread(tunnel.reap)
+
+
+def feed_of(where: Where) -> Feed:
+    return SshFeed(where) if isinstance(where, SshTarget) else SocketFeed(where)
 
 
 def why_of(error: WmError | None) -> Why:

@@ -1,17 +1,21 @@
-"""TARGET: which daemon is meant. A socket, a conf.yml, later ssh://; without one, the daemon that runs here."""
+"""TARGET: which daemon is meant. A socket, a conf.yml, ssh://HOST; without one, the daemon that runs here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from wmcore import paths
 from wmcore.errors import NoDaemon, UsageError, WmError
 from wmcore.protocol.blocking import Client, Unreachable
 from wmcore.protocol.messages import Hello, HelloReply
+from wmtui import ssh
+from wmtui.ssh import SshTarget
 
 DEFAULT_PIDFILE = "/var/run/workermanager.pid"
 PROBE_SECONDS = 2.0
+
+Where = Path | SshTarget
+"""What a TARGET stands for: a socket on this host, or a daemon on another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +37,13 @@ class Found:
         return f"  {self.socket}  {self.hello.conf}"
 
 
-@dataclass(frozen=True, slots=True)
-class SshTarget:
-    host: str
-    user: str | None = None
-    port: int | None = None
-    socket: str | None = None
-
-
-def resolve(target: str | None) -> Path:
-    """The socket that `target` means. Raises UsageError for a target that is none, and where none is given and several
-    daemons run; NoDaemon where none runs."""
+def resolve(target: str | None) -> Where:
+    """What `target` means. Raises UsageError for a target that is none, and where none is given and several daemons
+    run; NoDaemon where none runs."""
     if target is None:
         return the_only_one(found())
     if target.startswith("ssh://"):
-        refuse_ssh(parse_ssh(target))
+        return ssh.parse(target)
     path = Path(target)
     if path.suffix in (".yml", ".yaml") or path.is_file():
         return socket_of_conf(path)
@@ -56,13 +52,22 @@ def resolve(target: str | None) -> Path:
     return path
 
 
-def resolve_all(targets: Sequence[str]) -> list[Path]:
-    """The sockets that are meant, each once; without a target, those of all daemons that run here."""
+def resolve_all(targets: Sequence[str]) -> list[Where]:
+    """The daemons that are meant, each once; without a target, those of all daemons that run here."""
     if targets:
         return list(dict.fromkeys(resolve(target) for target in targets))
     daemons = found()
-    there = [daemon.socket for daemon in daemons if daemon.there]
+    there: list[Where] = [daemon.socket for daemon in daemons if daemon.there]
     return there if len(there) > 1 else [the_only_one(daemons)]
+
+
+def connect(where: Where, timeout: float = 5.0, *, asking: bool = True) -> Client:
+    """`asking`: ssh may ask for a password on the terminal. Raises NoDaemon."""
+    if isinstance(where, SshTarget):
+        from wmtui import tunnel  # not before: running a process takes more modules than all of `status`
+
+        return tunnel.connect(where, timeout, asking)
+    return Client.connect(where, timeout)
 
 
 def found() -> list[Found]:
@@ -97,28 +102,6 @@ def socket_of_conf(path: Path) -> Path:
     raise NoDaemon(
         f"no daemon for {path}: its socket {named} is not here (relative paths count from the folder where the daemon "
         "was started), and no daemon that runs says it has this conf.yml"
-    )
-
-
-def parse_ssh(target: str) -> SshTarget:
-    """`ssh://[user@]host[:port][/socket]`; raises UsageError."""
-    parts = urlsplit(target)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or host.startswith("-") or parts.password is not None:
-        raise UsageError("an ssh target goes ssh://[user@]host[:port][/socket], without a password")
-    return SshTarget(host, parts.username, port, parts.path if parts.path not in ("", "/") else None)
-
-
-def refuse_ssh(target: SshTarget) -> None:
-    """Raises UsageError with what works instead."""
-    host = f"{target.user}@{target.host}" if target.user else target.host
-    port = f" -p {target.port}" if target.port else ""
-    socket = f" {target.socket}" if target.socket else ""
-    raise UsageError(
-        f"ssh targets come with a later release; today this works: ssh{port} {host} -t wmtui attach{socket}"
     )
 
 

@@ -95,6 +95,7 @@ def test_failed_jobs(daemon: Daemon) -> None:
     with daemon.client() as client:
         client.insert_many("jobs.Fails", [{"n": n} for n in range(2)])
     until(lambda: daemon.status().failed.count == 2)
+    until(lambda: all(each.queue.ready is not None for each in daemon.status().classes), 60, "the queue's figures")
     line = becomes(daemon, CRITICAL, "--failed", "0:1")
     last = r"the last of jobs\.Fails: ValueError: no luck with \d"
     assert re.match(rf"CRITICAL: 2 jobs failed within 1h00m, {last} \(critical above 1\) \| ", line)

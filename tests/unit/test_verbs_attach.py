@@ -81,7 +81,7 @@ def test_the_console_opens_shows_the_daemon_and_detaches(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("words", "code", "sentence"), [
     (["absent.sock"], 3, b"no daemon at absent.sock"),
-    (["ssh://web3"], 2, b"today this works: ssh web3 -t wmtui attach"),
+    (["a", "ssh://-web3"], 2, b"an ssh target goes ssh://[user@]host"),
 ])  # fmt: skip
 def test_errors_are_said_without_taking_the_screen(words: list[str], code: int, sentence: bytes) -> None:
     with Terminal(*words) as terminal:

@@ -10,7 +10,8 @@ from tests.unit.peer import SILENCE, Answer, Peer, hello
 from wmcore import paths
 from wmcore.errors import NoDaemon, UsageError
 from wmtui import target
-from wmtui.target import SshTarget, parse_ssh, resolve
+from wmtui.ssh import SshTarget
+from wmtui.target import resolve, resolve_all
 
 pytestmark = pytest.mark.usefixtures("nobody_here")
 
@@ -129,27 +130,7 @@ def test_a_dead_one_says_why_and_several_are_counted(daemons: list[Peer]) -> Non
         resolve(None)
 
 
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("ssh://web3", SshTarget("web3")),
-        ("ssh://ops@web3:2222/run/wm.sock", SshTarget("web3", "ops", 2222, "/run/wm.sock")),
-        ("ssh://web3/", SshTarget("web3")),
-    ],
-)
-def test_ssh_targets_are_parsed(text: str, parsed: SshTarget) -> None:
-    assert parse_ssh(text) == parsed
-
-
-@pytest.mark.parametrize(
-    "text", ["ssh://", "ssh://web3:x", "ssh://ops:secret@web3", "ssh://ops:secret@web3:x", "ssh://-oProxyCommand=x"]
-)
-def test_ssh_targets_that_are_none(text: str) -> None:
-    with pytest.raises(UsageError, match=r"ssh://\[user@\]host") as raised:
-        parse_ssh(text)
-    assert "secret" not in str(raised.value)
-
-
-def test_ssh_targets_are_refused_with_what_works() -> None:
-    with pytest.raises(UsageError, match=r"today this works: ssh -p 22 ops@web3 -t wmtui attach /run/wm.sock"):
-        resolve("ssh://ops@web3:22/run/wm.sock")
+def test_ssh_targets_stand_beside_sockets_each_once() -> None:
+    far = SshTarget("web3", "ops")
+    assert resolve("ssh://ops@web3") == far
+    assert resolve_all(["ssh://ops@web3", "a.sock", "ssh://ops@web3/"]) == [far, Path("a.sock")]

@@ -132,14 +132,27 @@ def _name_of_group(gid: int) -> str:
         return str(gid)
 
 
-def lost(path: Path) -> ConnectionLost:
+def lost(path: Path | str) -> ConnectionLost:
     return ConnectionLost(f"the daemon at {path} has closed the connection")
+
+
+def dial(path: Path | str, timeout: float = 5.0) -> socket.socket:
+    """Connected to the daemon at `path`; raises NoDaemon, with a sentence, after at most `timeout` seconds."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    try:
+        sock.connect(str(path))
+    except OSError as error:
+        sock.close()
+        raise connect_problem(Path(path), error) from None
+    return sock
 
 
 class Client:
     """Blocking: one question, one answer. Use it as a context manager."""
 
-    def __init__(self, sock: socket.socket, path: Path, timeout: float) -> None:
+    def __init__(self, sock: socket.socket, path: Path | str, timeout: float) -> None:
+        """`path`: where the daemon is, in words."""
         self.path = path
         self._socket = sock
         self._timeout = timeout
@@ -150,15 +163,7 @@ class Client:
     @classmethod
     def connect(cls, path: Path | str, timeout: float = 5.0) -> Self:
         """`timeout` (seconds) is for connecting and, unless `call` says otherwise, for each answer. Raises NoDaemon."""
-        path = Path(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(timeout)
-        try:
-            sock.connect(str(path))
-        except OSError as error:
-            sock.close()
-            raise connect_problem(path, error) from None
-        return cls(sock, path, timeout)
+        return cls(dial(path, timeout), path, timeout)
 
     def call(self, request: Request, timeout: float | None = None) -> Any:
         """The reply, as `type(request).result`. Raises Refused, NotFound, QueueDown, ProtocolError, NoDaemon."""

@@ -44,7 +44,8 @@ def _merged(before: Status, reply: Reply) -> Status:
 class AsyncClient:
     """For an event loop. One task reads; calls may overlap; `frames` yields the newest status and never a backlog."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: Path) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: Path | str) -> None:
+        """`path`: where the daemon is, in words."""
         self.path = path
         self._reader = reader
         self._writer = writer

@@ -5,7 +5,6 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wmcore.errors import UsageError
-from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import Hello
 from wmtui import keymap, target
 from wmtui.verbs.base import Verb
@@ -36,20 +35,20 @@ def _run(args: Namespace) -> int:
         from wmtui import keyfile
 
         keys = keyfile.read(path)
-    sockets = target.resolve_all(named)
-    if len(sockets) == 1:
-        with Client.connect(sockets[0]) as client:  # an error is said here, before the screen is taken
+    daemons = target.resolve_all(named)
+    if len(daemons) == 1:
+        with target.connect(daemons[0], asking=False) as client:  # an error is said here, before the screen is taken
             client.call(Hello())
     os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     os.environ.update(TEXTUAL)
     from wmtui.app import run
 
-    return run(sockets, read_only=args.read_only, ascii_only=args.ascii, keys=keys)
+    return run(daemons, read_only=args.read_only, ascii_only=args.ascii, keys=keys)
 
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="sockets or conf.ymls; without any: the daemons here"
+        "targets", nargs="*", metavar="TARGET", help="sockets, conf.ymls or ssh://HOST; without any: the daemons here"
     )
     parser.add_argument("--read-only", action="store_true", help="look, change nothing")
     parser.add_argument("--keys", metavar="FILE", help="your own keys (default: ~/.config/wmtui/keys.yml)")

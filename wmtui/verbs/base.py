@@ -28,7 +28,7 @@ class Verb:
 
 def connect(args: Namespace) -> Client:
     """To the daemon that `-t` means; raises UsageError, NoDaemon."""
-    return Client.connect(target.resolve(args.target))
+    return target.connect(target.resolve(args.target))
 
 
 def ask(args: Namespace, request: Request, show: Callable[[Any], list[str]]) -> int:

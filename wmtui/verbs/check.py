@@ -132,7 +132,7 @@ def look(args: Namespace) -> Verdict:
 
 def _ask(args: Namespace) -> Verdict:
     thresholds = Thresholds(args.age, args.depth, args.failed, args.failed_within, tuple(dict.fromkeys(args.classes)))
-    with Client.connect(target.resolve(args.target), args.timeout) as client:
+    with target.connect(target.resolve(args.target), args.timeout, asking=False) as client:
         until = time.monotonic() + min(SETTLE_SECONDS, args.timeout / 4)
         while unsettled(status := client.call(GetStatus())) and time.monotonic() < until:
             time.sleep(0.1)
