@@ -145,6 +145,7 @@ class ConsoleApp(App[None]):
         if session.ended:
             said = bulkwords.end(session.ended)
             session.failed.forget()  # what it did to them is not to be seen in what is here
+            session.groups = None
         if said:
             self.say(said if len(self.sessions) == 1 else f"{self.called(session)}: {said}")
         if session is not self.session and self.main.view is not self.main.fleet_view:

@@ -71,8 +71,10 @@ class Session:
                 self.hello = hello
                 self.picture = replace(self.picture, role=hello.role)
             case Frame(status):
-                running = [run.id for run in self.status.bulk if run.ended_at is None] if self.status else []
-                self.ended = next((run for run in status.bulk if run.id in running and run.ended_at is not None), None)
+                # A short one begins and ends between two frames.
+                before = {run.id for run in (self.status or status).bulk if run.ended_at is not None}
+                ended = (run for run in status.bulk if run.ended_at is not None and run.id not in before)
+                self.ended = next(ended, None)
                 said = "connected again" if self.picture.link.reason else ""
                 self.picture = self.picture.with_status(status, now)
                 self.failed.merge(status.failed)

@@ -287,6 +287,25 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         await c.until(lambda: sum(isinstance(each, m.ListFailed) for each in daemon.asked) > asked_before)
 
 
+async def test_a_bulk_run_that_ends_between_two_frames_is_told_too(daemon: Daemon) -> None:
+    """"has begun; b stops it" stayed, and the groups that it had deleted too."""
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        await c.press("4", "f")
+        await c.sees("KeyError")
+        run = m.Bulk(
+            id="b7", action="delete", filter=m.FailedFilter(), state="done", done=3, total=3, started_at=c.now(),
+            ended_at=c.now(), by="ops",
+        )  # fmt: skip
+        asked_before = len(await asked(c, m.GroupFailed))
+        daemon.status.bulk.insert(0, run)
+        await c.frame()
+        await c.sees("delete done: 3 of 3")
+        c.now.value += 11
+        c.app.tick()
+        await c.until(lambda: sum(isinstance(each, m.GroupFailed) for each in daemon.asked) > asked_before)
+
+
 async def test_the_record_beside_the_list_on_a_wide_screen(daemon: Daemon) -> None:
     async with console(daemon, (160, 40)) as c:
         await c.press("4")

@@ -101,7 +101,8 @@ class Failed(View):
     def tick(self, now: float) -> None:
         failed = self.session.status.failed.count if self.session.status else None
         asked, at = self._groups_of
-        if self.grouped and failed != asked and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
+        stale = failed != asked or self.session.groups is None
+        if self.grouped and stale and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
             self._ask_groups()
 
     # -- filter and groups -------------------------------------------------------------------------------------------
