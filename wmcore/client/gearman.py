@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from wmcore.backends.arguments import decode, encode
 from wmcore.backends.base import NewJob
-from wmcore.client.perthread import PerThread
+from wmcore.client.perthread import Closable, PerThread
 
 if TYPE_CHECKING:
     from wmcore.client.gearmanlink import Link, Request
@@ -18,7 +17,7 @@ AT_ONCE = 1000
 _WORDS = {"high": 1, "normal": 0, "low": -1}
 
 
-class _GearmanClient:
+class _GearmanClient(Closable):
     """What both have. One client serves all threads of a program."""
 
     def __init__(
@@ -78,14 +77,6 @@ class _GearmanClient:
     def close(self) -> None:
         """The connections of all threads; what is used again opens another."""
         self._links.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class GearmanAsyncClient(_GearmanClient):

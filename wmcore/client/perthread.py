@@ -3,7 +3,8 @@
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
@@ -41,3 +42,18 @@ class PerThread(Generic[T]):
                 self._close(made)
         self._here = _Here()
         self._all = WeakSet()
+
+
+class Closable:
+    """What stands in a `with` is closed behind it."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -2,20 +2,19 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from wmcore.backends.arguments import encode
 from wmcore.backends.base import NewJob
 from wmcore.client.jobs import HeldJob, JobHandle, StoredJob
-from wmcore.client.perthread import PerThread
+from wmcore.client.perthread import Closable, PerThread
 from wmcore.config.records import DatabaseConfig
 
 if TYPE_CHECKING:
     from wmcore.backends.base import ClientQueue
 
 
-class TheSchwartzClient:
+class TheSchwartzClient(Closable):
     """Inserts jobs for TheSchwartz, and looks after them. One client serves all threads of a program.
 
         client = TheSchwartzClient(databases=[{"dsn": "sqlite:///queue.db"}])
@@ -175,11 +174,3 @@ class TheSchwartzClient:
     def close(self) -> None:
         """The connections of all threads; what is used again opens another."""
         self._queues.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
