@@ -22,7 +22,6 @@ class Batch:
     lease: int
     jobs: list[Claimed]
     since: float  # time.monotonic() when it was claimed
-    started: int = 0
     finished: int = 0
     acked: int = 0
     keep: dict[int, int] = field(default_factory=dict)  # jobid -> seconds that its exit status is kept
@@ -34,6 +33,11 @@ class Batch:
     @property
     def numbers(self) -> list[int]:
         return [job.number for job in self.jobs]
+
+    @property
+    def begun(self) -> int:
+        """How many were started, while one of them runs."""
+        return self.finished + 1
 
     def may_be_cut(self, bound_seconds: float) -> bool:
         """Was it held for so long that the manager may have given back what is not started?"""
@@ -102,15 +106,15 @@ class Side:
         def work() -> list[Row]:
             if not batch.whole:
                 self.adopt(batch, bound_seconds)
-                outcomes.release_all(self.db, batch.numbers[batch.started :], batch.funcid, batch.lease)
+                outcomes.release_all(self.db, batch.numbers[batch.begun :], batch.funcid, batch.lease)
             found = take_more()
-            kept = batch.numbers if batch.whole else batch.numbers[: batch.started]
+            kept = batch.numbers if batch.whole else batch.numbers[: batch.begun]
             self.claim.extend([*kept, *(row.jobid for row in found)])
             return found
 
         with self.claim.in_doubt_unless_committed():
             found = self.db.atomically(work)
         if not batch.whole:
-            del batch.jobs[batch.started :]
+            del batch.jobs[batch.begun :]
             batch.whole = True
         return found

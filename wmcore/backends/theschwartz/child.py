@@ -293,12 +293,11 @@ class TheSchwartzChild:
             return False
         # In this order: the manager gives back, under the row's lock, what is not started when the bound has passed. So
         # either it sees this, or we see what it did.
-        self._position.started(batch.finished + 1)
+        self._position.started(batch.begun)
         unsure = batch.may_be_cut(self._bound) or self._places[batch.database].claim.in_doubt
         if unsure and not self._is_kept(batch):
             self._position.started(batch.finished)
             return False
-        batch.started = batch.finished + 1
         return True
 
     def _is_kept(self, batch: Batch) -> bool:
