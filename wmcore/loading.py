@@ -180,6 +180,8 @@ def delay_ms(job: Claimed, waited_seconds: float) -> tuple[float, float]:
     claim; both by the server's clock, never below 0. NaN where nobody knows when it was inserted."""
     if job.delay_kind is UNKNOWN:
         return math.nan, math.nan
-    start = job.claimed_at + waited_seconds
-    due = max(job.insert_time, job.run_after)
-    return max(0.0, start - job.insert_time) * 1000, max(0.0, start - due) * 1000
+    start, inserted = job.claimed_at + waited_seconds, job.insert_time
+    delay = (start - inserted) * 1000 if start > inserted else 0.0
+    if job.run_after <= inserted:
+        return delay, delay
+    return delay, (start - job.run_after) * 1000 if start > job.run_after else 0.0

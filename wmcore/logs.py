@@ -44,40 +44,48 @@ class Formatter:
         self._json = log_format == "json"
 
     def job(self, end: JobEnd, now: float) -> str:
-        word = WORDS[end.outcome]
-        if self._json:
-            return self._object(
-                now, event=f"job {word}", type=self._queue_type, **{"class": end.name}, process=int(end.process_ms),
-                **_waited(end), job=end.job,
-            )  # fmt: skip
+        return self.jobs((end,), now)
+
+    def jobs(self, ends: Iterable[JobEnd], now: float) -> str:
+        """A line for each."""
+        line, at = self._job_object if self._json else self._job_line, stamp(now)
+        return "".join([line(end, at) for end in ends])
+
+    def _job_line(self, end: JobEnd, at: str) -> str:
         waited = ""
         if end.delay_kind != UNKNOWN:
             kind = "" if end.delay_kind == MEASURED else f"delay_kind:{end.delay_kind} "
             waited = f"delay:{int(end.delay_ms)} lateness:{int(end.lateness_ms)} {kind}"
         return (
-            f"{stamp(now)} {self._queue_type} job {word} {end.name} process:{int(end.process_ms)} {waited}"
+            f"{at} {self._queue_type} job {WORDS[end.outcome]} {end.name} process:{int(end.process_ms)} {waited}"
             f"job:{end.job}\n"
         )
 
+    def _job_object(self, end: JobEnd, at: str) -> str:
+        return _object(
+            at, event=f"job {WORDS[end.outcome]}", type=self._queue_type, **{"class": end.name},
+            process=int(end.process_ms), **_waited(end), job=end.job,
+        )  # fmt: skip
+
     def started(self, slot: int, pid: int, now: float) -> str:
         if self._json:
-            return self._object(now, event="child started", slot=slot, pid=pid)
+            return _object(stamp(now), event="child started", slot=slot, pid=pid)
         return f"{stamp(now)} WorkerManager {slot} started with PID {pid}\n"
 
     def exited(self, slot: int, pid: int, code: int, signal: int, now: float) -> str:
         if self._json:
-            return self._object(now, event="child exited", slot=slot, pid=pid, code=code, signal=signal)
+            return _object(stamp(now), event="child exited", slot=slot, pid=pid, code=code, signal=signal)
         behind = f" signal:{signal}" if signal else ""
         return f"{stamp(now)} WorkerManager {slot} exited with PID {pid} and exit code: {code}{behind}\n"
 
     def note(self, text: str, now: float, level: str = "notice") -> str:
         if self._json:
-            return self._object(now, event=level, text=text)
+            return _object(stamp(now), event=level, text=text)
         return f"{stamp(now)} WorkerManager {level}: {text}\n"
 
-    @staticmethod
-    def _object(now: float, **facts: object) -> str:
-        return json.dumps({"time": stamp(now), **facts}, ensure_ascii=False) + "\n"
+
+def _object(at: str, **facts: object) -> str:
+    return json.dumps({"time": at, **facts}, ensure_ascii=False) + "\n"
 
 
 def _waited(end: JobEnd) -> dict[str, object]:

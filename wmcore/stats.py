@@ -41,9 +41,16 @@ class Histogram:
         self.counts: Counter[int] = Counter()
         self.greatest = 0.0
 
-    def add(self, values_ms: Sequence[float]) -> None:
-        self.counts.update(map(bucket, values_ms))
-        self.greatest = max(self.greatest, *values_ms)
+    @classmethod
+    def of(cls, values_ms: Sequence[float]) -> "Histogram":
+        made = cls()
+        made.counts.update(map(bucket, values_ms))
+        made.greatest = max(values_ms, default=0.0)
+        return made
+
+    def add(self, other: "Histogram") -> None:
+        self.counts.update(other.counts)
+        self.greatest = max(self.greatest, other.greatest)
 
     def take_out(self, other: "Histogram") -> None:
         """What was added with `other`; the greatest value stays."""
@@ -92,8 +99,9 @@ class Ring:
             self._close_second()
             self._seconds.append((second, Histogram()))
             self.forget(second)
-        self._seconds[-1][1].add(values_ms)
-        self._whole.add(values_ms)
+        new = Histogram.of(values_ms)
+        self._seconds[-1][1].add(new)
+        self._whole.add(new)
         self._found = None
 
     def _close_second(self) -> None:

@@ -239,11 +239,10 @@ class Job(JobFacts):
     def returned(self, result: Any, explicit: bool) -> None:
         """`work` returned."""
         self._explicit = explicit
-        if explicit:
-            self._settle(_NOTHING_SAID)
-        if self.verdict == Completed():  # said before it was known
+        if self.verdict is None:
+            self.verdict = _NOTHING_SAID if explicit else _DONE if result is None else Completed(result)
+        elif isinstance(self.verdict, Completed):  # said before the result was known
             self.verdict = Completed(result)
-        self._settle(Completed(result))
 
     def settle_companions(self, done: bool) -> "list[Job]":
         """When this job's end is written: those that were given no outcome get theirs. `done`: it was completed."""
@@ -257,6 +256,7 @@ class Job(JobFacts):
 
 
 _UNREAD = object()
+_DONE = Completed()
 _NOTHING_SAID = Failed(Failure("work() returned without an outcome (completed(), failed(), ...)"))
 _PACKAGE = str(Path(__file__).parent) + "/"
 

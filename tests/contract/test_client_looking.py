@@ -45,8 +45,9 @@ def test_a_handle_tells_what_became_of_its_job(either: Rig) -> None:
     assert found is not None
     assert found.state == "running"
     child.fail(job, Failure("first"), RetryPolicy(max_retries=1))
-    assert child.failure_log(either.claim(child)) == ["first"]
-    child.complete(job, keep_exit_status_seconds=100)
+    again = either.claim(child)
+    assert child.failure_log(again) == ["first"]
+    child.complete(again, keep_exit_status_seconds=100)
     child.turn((), GRAB_FOR)
     assert (handle.is_pending(), handle.exit_status(), handle.failure_log()) == (False, 0, ["first"])
     assert client.lookup_job(text) is None

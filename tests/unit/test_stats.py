@@ -14,7 +14,7 @@ values = st.lists(st.floats(0.02, 1e8), min_size=1, max_size=300)
 def test_percentiles_are_within_three_percent(sample: list[float]) -> None:
     histogram = Histogram()
     for value in sample:
-        histogram.add([value])
+        histogram.add(Histogram.of([value]))
     ordered = sorted(sample)
     for share, found in zip((0.5, 0.95, 0.99), histogram.quantiles((0.5, 0.95, 0.99)), strict=True):
         rank = max(1, -int(-share * len(ordered) // 1))
@@ -27,7 +27,7 @@ def test_a_ring_is_the_histogram_of_its_last_minute(sample: list[tuple[int, floa
     for second, value in sorted(sample):
         ring.add([value], second)
         if second > 90:
-            whole.add([value])
+            whole.add(Histogram.of([value]))
     assert ring.percentiles(150) == whole.percentiles
 
 

@@ -17,7 +17,7 @@ from setproctitle import setproctitle
 from wmcore import events
 from wmcore.backends.base import ChildQueue, Claimed
 from wmcore.child.pace import Batching, Pace
-from wmcore.child.runner import Runner, describe
+from wmcore.child.runner import Runner, Undisturbed, describe
 from wmcore.child.wakeup import Wakeup
 from wmcore.errors import Fenced, QueueDown, Refused
 from wmcore.loading import delay_ms
@@ -30,7 +30,9 @@ T = TypeVar("T")
 SAFETY_NET = 60.0
 """Seconds (about) after which an idle child looks for work by itself."""
 LOOK_SECONDS = 0.02
-"""How often a child looks for orders between the jobs of a batch, and asks a class what it says of all its jobs."""
+"""How often a child looks for signals between the jobs of a batch, and asks a class what it says of all its jobs."""
+ORDERS_SECONDS = 0.001
+"""How often it looks for the orders that stand in the scoreboard."""
 FINISHED_PATIENCE = 5.0
 """Seconds that a child which was told to leave goes on trying to write a job's end to a queue that is down."""
 
@@ -64,6 +66,7 @@ class Child:
     ) -> None:  # fmt: skip
         self._slot = slot
         self._queue = queue
+        self._undisturbed = Undisturbed(queue)
         self._runners = runners
         self._rotation = deque(classes)
         self._wakeup = wakeup
@@ -104,13 +107,15 @@ class Child:
         """A batch, of one class. What is not started when something comes between is given back by the next turn."""
         index, claimed_ns = jobs[0].class_index, time.monotonic_ns()
         runner, pace = self._runners[index], self._paces[index]
-        begun = time.monotonic()
+        begun = orders_at = time.monotonic()
         if index != self._heard or begun > self._hear_at:
             self._hear(runner, jobs[0])
         one_policy = self._one_policy
         for place, job in enumerate(jobs):
-            if place and self._something_came_between(index):
-                break
+            if begun > orders_at:
+                orders_at = begun + ORDERS_SECONDS
+                if place and self._something_came_between(index):
+                    break
             if not (one_policy or self._could_note_policy(runner, job)) or not self._run(runner, job, claimed_ns):
                 break
             ended = time.monotonic()
@@ -167,8 +172,9 @@ class Child:
         """All that was completed is acknowledged by now; `late` of it were not ours any more."""
         ended, self._ended = self._ended, []
         if ended or more:
-            told = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
-            self._book([*told, *more])
+            if late:
+                ended = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
+            self._book([*ended, *more])
 
     def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
         """It had finished after its lease had gone to somebody else: it does not count as completed here."""
@@ -235,7 +241,7 @@ class Child:
         self._slot.busy(claimed.class_index, claimed.id, start_ns, runner.timeout())
         self._title(runner.name)
         try:
-            job = runner.run(claimed, self._queue)
+            job = runner.run(claimed, self._undisturbed)
         except KeyboardInterrupt:
             self._give_back(claimed)
             return False
@@ -243,7 +249,8 @@ class Child:
         process = (time.monotonic_ns() - start_ns) / 1e6
         outcome = self._end(runner, job, process, delay, lateness)
         done = outcome in (Outcome.COMPLETED, Outcome.REPLACED)
-        for companion in job.settle_companions(done):  # the time that was spent on all of them is the first one's
+        # The time that was spent on all of them is the first one's.
+        for companion in job.settle_companions(done) if job.companions else ():
             if not isinstance(companion.verdict, Declined):  # what only goes back has failed nothing if we die now
                 self._queue.start(companion.claimed)
             self._end(runner, companion, 0.0, *delay_ms(companion.claimed, 0.0))
@@ -313,14 +320,13 @@ class Child:
         """Counts, log lines and records of attempts whose end has been committed."""
         self._follow_log()
         now = time.time()
-        lines, records = [], []
+        records = []
         for job, end in ended:
-            lines.append(self._out.formatter.job(end, now))
             if end.outcome is not Outcome.COMPLETED:  # these were counted when they finished
                 self._slot.count(job.class_index, _COUNTER[end.outcome])
             figures = end.delay_ms, end.lateness_ms, end.process_ms
             records.append(events.pack(job.class_index, end.outcome, self._slot.slot, *figures))
-        self._out.log.write("".join(lines))
+        self._out.log.write(self._out.formatter.jobs([end for _, end in ended], now))
         dropped = events.write(self._out.event_fd, records)
         if dropped:
             self._slot.count_dropped(dropped)

@@ -52,10 +52,10 @@ class Runner:
             print(f"{self.name}: max_retries or retry_delay failed: {failure_of(error).message}", file=sys.stderr)
             return NO_POLICY
 
-    def run(self, claimed: Claimed, queue: JobQueue) -> Job:
+    def run(self, claimed: Claimed, queue: "Undisturbed") -> Job:
         """Call `work`: the job has a verdict then; those that it took along get theirs when its end is written.
         KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
-        job = Job(claimed, _Undisturbed(queue))
+        job = Job(claimed, queue)
         try:
             soft = None if self._patient else self.limits.soft_timeout()
             if soft is None:
@@ -75,7 +75,7 @@ class Runner:
         return job
 
 
-class _Undisturbed:
+class Undisturbed:
     """What a job asks of its queue, with a soft timeout, an alarm of the job's own and Ctrl-C held back meanwhile: an
     exception in the middle of a statement would leave it open whether jobs were claimed."""
 

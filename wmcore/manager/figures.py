@@ -1,6 +1,8 @@
 """Counts and distributions per class: the children's exact counters, the event pipe, and what closing books added."""
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import itemgetter
 
 from wmcore import events, process, scoreboard
 from wmcore.model import Outcome, QueueFigures
@@ -8,6 +10,7 @@ from wmcore.scoreboard import COUNTED, Scoreboard
 from wmcore.stats import ClassStats
 
 MEASURED_AT_ONCE = 100
+_CLASS = itemgetter(0)
 
 
 class Figures:
@@ -21,12 +24,9 @@ class Figures:
 
     def take(self, arrived: Iterable[events.Event], second: int) -> None:
         """They come by the thousand: together, by class."""
-        by_class: dict[int, list[tuple[float, ...]]] = {}
-        for class_index, outcome, _, *figures in arrived:
-            if outcome != Outcome.LATE:
-                by_class.setdefault(class_index, []).append(tuple(figures))
-        for class_index, figures_of_it in by_class.items():
-            delays, latenesses, processes = zip(*figures_of_it, strict=True)
+        counted = [event for event in arrived if event[1] != Outcome.LATE]
+        for class_index, of_it in groupby(sorted(counted, key=_CLASS), key=_CLASS):
+            _, _, _, delays, latenesses, processes = zip(*of_it, strict=True)
             self.classes[class_index].add(delays, latenesses, processes, second)
 
     def add(self, class_index: int, counter: str) -> None:

@@ -126,8 +126,9 @@ class ChildSlot:
         self._raw[W_JOB * 8 : W_JOB * 8 + len(raw)] = raw
         words[W_JOB_LENGTH] = len(raw)
         words[W_SINCE] = now_ns
-        words[W_TIMEOUT_MS] = int(timeout_seconds * 1000) if timeout_seconds else 0
-        words[W_DEADLINE] = now_ns + int(timeout_seconds * 1e9) if timeout_seconds else 0
+        if timeout_seconds:
+            words[W_TIMEOUT_MS] = int(timeout_seconds * 1000)
+            words[W_DEADLINE] = now_ns + int(timeout_seconds * 1e9)
         words[W_CLASS] = class_index + 1
         words[W_STATE] = ChildState.BUSY
 
@@ -163,14 +164,15 @@ class ChildSlot:
     def note_figures(self, process_ms: float, delay_ms: float, lateness_ms: float) -> None:
         words = self._words
         words[W_LAST_PROCESS_US] = int(process_ms * 1000)
-        words[W_LAST_DELAY_US] = int(max(0.0, delay_ms) * 1000)
-        words[W_LAST_LATENESS_US] = int(max(0.0, lateness_ms) * 1000)
+        known = delay_ms >= 0  # NaN is not
+        words[W_LAST_DELAY_US] = int(delay_ms * 1000) if known else 0
+        words[W_LAST_LATENESS_US] = int(lateness_ms * 1000) if known else 0
 
     def count_completed(self, class_index: int) -> None:
         """The job that was finished last. A child that dies between the two has its last one counted by the manager."""
-        words, finished = self._words, self._held & 0xFFF
+        words = self._words
         words[_FIRST_CLASS + class_index * CLASS_WORDS] += 1
-        words[W_COUNTED] = finished
+        words[W_COUNTED] = self._held & 0xFFF
 
     def count(self, class_index: int, counter: int) -> None:
         """`counter`: index into COUNTED."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from wmcore.backends.base import Claimed
 from wmcore.backends.theschwartz import outcomes
 from wmcore.backends.theschwartz.claimrow import ClaimRow
-from wmcore.backends.theschwartz.database import Database
+from wmcore.backends.theschwartz.database import Database, Retry
 from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.rows import Funcids, Row
 from wmcore.backends.theschwartz.selecting import LowWater
@@ -29,6 +29,7 @@ class Batch:
     doubted: bool = False  # the COMMIT of its acknowledgement, or of its job's end, was in doubt
     whole: bool = False  # nobody else may cut it: jobs were taken along
     lease_over: bool = False  # when the row was last looked at
+    some_late: bool = False  # not all that finished was still ours
 
     @property
     def numbers(self) -> list[int]:
@@ -95,6 +96,11 @@ class Side:
     def acknowledge(self, batch: Batch, count: int) -> frozenset[str]:
         """Inside a transaction: the first `count` jobs are done. Returns those that were not ours any more."""
         ended = batch.jobs[batch.acked : count]
+        if not (batch.keep or batch.some_late):
+            if outcomes.delete_all(self.db, [job.number for job in ended], batch.funcid, batch.lease):
+                return frozenset()
+            batch.some_late = True
+            raise Retry  # and ask which
         kept = [(job.number, batch.keep.get(job.number, 0)) for job in ended]
         ours = outcomes.delete_all_finished(self.db, kept, batch.funcid, batch.lease)
         return frozenset(job.id for job in ended if job.number not in ours)

@@ -29,7 +29,7 @@ class Borrowed(Database):
     def connect(self) -> Connection:
         return self._given
 
-    def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
+    def _execute(self, send: Callable[[Connection], T]) -> T:
         return send(self._given)
 
     def _send(self, connection: Connection, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:

@@ -276,10 +276,8 @@ class TheSchwartzChild:
 
     def _claimed(self, db: Database, row: Row, index: int) -> Claimed:
         return Claimed(
-            id=rows.job_id(db, row.jobid), class_index=index, funcname=self._names[index], raw=row.raw,
-            insert_time=row.insert_time, run_after=row.run_after, claimed_at=row.now, priority=row.priority,
-            uniqkey=row.uniqkey, coalesce=row.coalesce, number=row.jobid, database=db.index,
-            handle=rows.handle(db, row.jobid),
+            rows.job_id(db, row.jobid), index, self._names[index], row.raw, row.insert_time, row.run_after, row.now,
+            row.priority, row.uniqkey, row.coalesce, row.jobid, db.index, rows.handle(db, row.jobid),
         )  # fmt: skip
 
     def _funcid(self, place: Side, index: int) -> int | None:
@@ -289,7 +287,7 @@ class TheSchwartzChild:
 
     def start(self, job: Claimed) -> bool:
         batch = self._batch
-        if batch is None or batch.finished >= len(batch.jobs) or batch.jobs[batch.finished].id != job.id:
+        if batch is None or batch.finished >= len(batch.jobs) or batch.jobs[batch.finished] is not job:
             return False
         # In this order: the manager gives back, under the row's lock, what is not started when the bound has passed. So
         # either it sees this, or we see what it did.
@@ -447,7 +445,7 @@ class TheSchwartzChild:
 
     def _in_hand(self, job: Claimed) -> Batch:
         assert self._batch is not None
-        assert self._batch.jobs[self._batch.finished].id == job.id, "jobs of a batch run strictly in order"
+        assert self._batch.jobs[self._batch.finished] is job, "jobs of a batch run strictly in order"
         return self._batch
 
     @property

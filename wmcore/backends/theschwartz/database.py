@@ -6,6 +6,7 @@ and SQLite's `BEGIN IMMEDIATE` stands where it has to.
 
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -163,7 +164,7 @@ class Database:
     def _send(self, connection: Connection, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:
         return connection.exec_driver_sql(driver_sql(sql, self.dialect), dict(values))
 
-    def _execute(self, send: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
+    def _execute(self, send: Callable[[Connection], T]) -> T:
         for attempt in _attempts():
             used_before = self._connection is not None
             try:
@@ -183,6 +184,9 @@ class Database:
                 if broken and used_before and not self._inside:
                     continue  # it went stale while nobody used it: the server was started anew, or had a time limit
                 raise self.meaning(error) from None
+            except sqlite3.Error as error:  # in the middle of the rows: others send them as a whole
+                self.drop()
+                raise self.meaning(error) from None
         raise QueueDown(f"database {self.name}: busy, somebody holds it locked")
 
     def run_literally(self, sql: str) -> CursorResult[Any]:
@@ -190,10 +194,14 @@ class Database:
         return self._execute(lambda connection: connection.exec_driver_sql(sql))
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
-        return list(self.run(sql, values).all())
+        """What a statement finds, as the driver's plain tuples."""
+        return self._execute(lambda connection: _tuples(self._send(connection, sql, values or {})))
+
+    def rows_literally(self, sql: str) -> list[Any]:
+        return self._execute(lambda connection: _tuples(connection.exec_driver_sql(sql)))
 
     def one(self, sql: str, values: Mapping[str, Any] | None = None) -> Any | None:
-        return self.run(sql, values).first()
+        return self._execute(lambda connection: self._send(connection, sql, values or {}).first())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -257,7 +265,7 @@ class Database:
         for attempt in _attempts():
             self._inside = True
             try:
-                return list(self._execute(lambda connection: self._send(connection, sql, values)).all())
+                return self.rows(sql, values)
             except Retry:
                 time.sleep(0.002 * (attempt + 1))
             except QueueDown as error:
@@ -266,7 +274,7 @@ class Database:
                 self._inside = False
         raise QueueDown(f"database {self.name}: deadlocks or locks, again and again")
 
-    def meaning(self, error: SQLAlchemyError) -> QueueDown:
+    def meaning(self, error: Exception) -> QueueDown:
         """What the driver said, without what nobody may read."""
         said = _said(error)
         password = make_url(self.config.url).password
@@ -280,6 +288,13 @@ class Database:
         row = self.one(f"SELECT {self.dialect.now}")
         assert row is not None
         return float(row[0])
+
+
+def _tuples(result: CursorResult[Any]) -> list[Any]:
+    """SQLAlchemy's own rows know the names of their columns, which has its price, and nobody asks them here."""
+    cursor = result.cursor
+    assert cursor is not None
+    return list(cursor.fetchall())
 
 
 def _said(error: BaseException) -> str:

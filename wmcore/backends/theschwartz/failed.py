@@ -197,13 +197,13 @@ class Store:
         if not among:
             return {}
         columns = self._columns(f"substr(arg, 1, {GLIMPSE_BYTES})", f"substr(message, 1, {MESSAGE})")
-        found = self.db.run_literally(f"SELECT {columns} FROM {self._table} WHERE id IN ({among})")
+        found = self.db.rows_literally(f"SELECT {columns} FROM {self._table} WHERE id IN ({among})")
         return {int(row[0]): self._record(row) for row in found}
 
     def whole(self, numbers: Iterable[int]) -> list[FailedRow]:
         """Inside a transaction: locked, for a retry; without their attempts."""
         among = ",".join(map(str, map(int, numbers)))
-        found = self.db.run_literally(
+        found = self.db.rows_literally(
             f"SELECT {self._columns('arg', 'message')} FROM {self._table} WHERE id IN ({among}) ORDER BY id"
             f"{self.db.dialect.lock_rows}"
         )

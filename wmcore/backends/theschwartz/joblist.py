@@ -82,7 +82,7 @@ class _Search:
         while True:
             length = bounds.stretch()
             window, values = self._window(behind, length)
-            for row in self.db.rows(f"SELECT * FROM {window}{self._searched()} {self._order}", values):
+            for row in self.db.run(f"SELECT * FROM {window}{self._searched()} {self._order}", values).all():
                 job = _job_row(self.db, row, names)
                 if len(found) < limit and self._says(job):
                     found.append((self._position(row), job))

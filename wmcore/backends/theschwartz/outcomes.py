@@ -39,6 +39,14 @@ def delete_finished(db: Database, jobid: int, funcid: int, lease: int, keep_seco
     return done.rowcount == 1
 
 
+def delete_all(db: Database, jobids: Sequence[int], funcid: int, lease: int) -> bool:
+    """Acknowledge completed jobs. False: not all of them were still ours."""
+    if not jobids:
+        return True
+    where = f"{rows.among(db, jobids, funcid)} AND grabbed_until = {lease}"
+    return db.run_literally(f"DELETE FROM {db.table('job')} WHERE {where}").rowcount == len(jobids)
+
+
 def delete_all_finished(db: Database, ended: Sequence[tuple[int, int]], funcid: int, lease: int) -> set[int]:
     """Acknowledge completed jobs (jobid, seconds that the exit status is kept). Returns those that were still ours."""
     if not ended:
@@ -48,8 +56,8 @@ def delete_all_finished(db: Database, ended: Sequence[tuple[int, int]], funcid: 
         return {jobid for jobid, keep in ended if delete_finished(db, jobid, funcid, lease, keep)}
     job, where = db.table("job"), f"{rows.among(db, plain, funcid)} AND grabbed_until = {lease}"
     if db.returns_deleted:
-        return {int(row[0]) for row in db.run_literally(f"DELETE FROM {job} WHERE {where} RETURNING jobid")}
-    ours = {int(row[0]) for row in db.run_literally(f"SELECT jobid FROM {job} WHERE {where} FOR UPDATE")}
+        return {int(row[0]) for row in db.rows_literally(f"DELETE FROM {job} WHERE {where} RETURNING jobid")}
+    ours = {int(row[0]) for row in db.rows_literally(f"SELECT jobid FROM {job} WHERE {where} FOR UPDATE")}
     if ours:
         db.run_literally(f"DELETE FROM {job} WHERE {rows.among(db, ours, funcid)}")
     return ours

@@ -42,17 +42,10 @@ def select(db: Database) -> str:
 def read(row: Any) -> Row:
     jobid, funcid, arg, uniqkey, insert_time, run_after, grabbed_until, priority, coalesce, fine, now = row
     return Row(
-        jobid=int(jobid),
-        funcid=int(funcid),
-        raw=as_bytes(arg),
-        uniqkey=uniqkey,
-        insert_time=float(fine if fine is not None else insert_time or 0),
-        run_after=float(run_after or 0),
-        grabbed_until=int(grabbed_until or 0),
-        priority=None if priority is None else int(priority),
-        coalesce=coalesce,
-        now=float(now),
-    )
+        int(jobid), int(funcid), arg if type(arg) is bytes else as_bytes(arg), uniqkey,
+        float(fine if fine is not None else insert_time or 0), float(run_after or 0), int(grabbed_until or 0),
+        None if priority is None else int(priority), coalesce, float(now),
+    )  # fmt: skip
 
 
 def as_bytes(value: Any) -> bytes:

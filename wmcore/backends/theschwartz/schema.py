@@ -1,11 +1,15 @@
 """TheSchwartz' tables as Perl has them, and our own `wm_` ones. Only `--init-db` writes here; nothing is ever altered
-but for one nullable column that Perl never names."""
+but for one nullable column that Perl never names, and for how full PostgreSQL packs the pages."""
 
 from collections.abc import Iterator
 
 from wmcore.backends.theschwartz import notifying
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.engine import inspector
+
+ROOM = "fillfactor = 50"
+"""PostgreSQL writes a row anew when a claim changes its lease. Where that finds room on the row's own page, no index
+has to be told: a claim and its acknowledgement cost the server less than half."""
 
 
 def _theirs(db: Database) -> dict[str, list[str]]:
@@ -17,6 +21,7 @@ def _theirs(db: Database) -> dict[str, list[str]]:
     small = "SMALLINT UNSIGNED" if mysql else "SMALLINT"
     number = "BIGINT UNSIGNED" if mysql else "BIGINT"
     message = "VARCHAR(255)" if mysql else "TEXT"
+    roomy = f" WITH ({ROOM})" if d.name == "postgresql" else tail
     return {
         "funcmap": [
             f"CREATE TABLE {t('funcmap')} (funcid {d.auto_id}, funcname VARCHAR(255) NOT NULL, UNIQUE (funcname)){tail}"
@@ -25,7 +30,7 @@ def _theirs(db: Database) -> dict[str, list[str]]:
             f"CREATE TABLE {t('job')} (jobid {d.auto_id}, funcid {integer} NOT NULL, arg {d.blob}, "
             f"uniqkey VARCHAR(255), insert_time {integer}, run_after {integer} NOT NULL, "
             f"grabbed_until {integer} NOT NULL, priority {small}, {d.coalesce} VARCHAR(255), "
-            f"wm_insert_time DOUBLE PRECISION, UNIQUE (funcid, uniqkey)){tail}",
+            f"wm_insert_time DOUBLE PRECISION, UNIQUE (funcid, uniqkey)){roomy}",
             f"CREATE INDEX {t('job_funcid_run_after')} ON {t('job')} (funcid, run_after)",
             f"CREATE INDEX {t('job_funcid_coalesce')} ON {t('job')} (funcid, {d.coalesce})",
             f"CREATE INDEX {t('wm_job_priority')} ON {t('job')} (funcid, priority, run_after)",
@@ -121,7 +126,7 @@ def _create_index(db: Database, name: str, what: str, unfinished: set[str]) -> I
 
 def _additions(db: Database) -> Iterator[str]:
     """On a job table that Perl made: the column for finer insert times, the index that deletes need, and the one that
-    claims by priority go by."""
+    claims by priority go by, and room on the pages."""
     if not db.fine_insert_time:
         yield f"ALTER TABLE {db.table('job')} ADD COLUMN wm_insert_time DOUBLE PRECISION"
     looker, job = inspector(db.connect()), _folded(db, "job")
@@ -134,6 +139,20 @@ def _additions(db: Database) -> Iterator[str]:
         wanted[db.table("wm_job_priority")] = "funcid, priority, run_after"
     for name, columns in wanted.items():
         yield from _create_index(db, name, f"{db.table('job')} ({columns})", unfinished)
+    if _is_packed(db, job):
+        yield f"ALTER TABLE {db.table('job')} SET ({ROOM})"
+
+
+def _is_packed(db: Database, table: str) -> bool:
+    """A table of PostgreSQL's (its partitions are their owner's to care for) of which nobody said how full its pages
+    may be."""
+    return db.dialect.name == "postgresql" and bool(
+        db.rows(
+            "SELECT 1 FROM pg_class WHERE oid = to_regclass(:table) AND relkind = 'r' "
+            "AND COALESCE(array_to_string(reloptions, ','), '') NOT LIKE '%fillfactor=%'",
+            {"table": table},
+        )
+    )
 
 
 def _folded(db: Database, name: str) -> str:
