@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -269,7 +270,7 @@ class Child:
             self._ended.append((claimed, end))
             self._slot.done(failed=False)
             return Outcome.COMPLETED
-        outcome = self._insist(lambda: self._finish(claimed, runner, job, verdict))
+        outcome = self._insist(partial(self._finish, claimed, runner, job, verdict))
         self._slot.done(failed=outcome in (Outcome.FAILED, Outcome.RETRIED))
         self._book_ended(self._queue.late_before(), (claimed, msgspec.structs.replace(end, outcome=outcome)))
         if isinstance(verdict, Failed):
