@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -53,6 +54,9 @@ def be_child(birth: Birth, blocked: set[signal.Signals]) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        if os.getppid() == birth.parent:  # it need not wait for the end of this process, which takes milliseconds
+            with suppress(OSError):
+                os.kill(birth.parent, signal.SIGCHLD)
         os._exit(code)
 
 

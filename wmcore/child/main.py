@@ -103,6 +103,7 @@ class Child:
         if self._queue.settled:
             self._slot.settled()
             self._slot.leave_paces([pace.seconds for pace in self._paces])
+            self._slot.departed(self._pid)
 
     def _run_all(self, jobs: Sequence[Claimed]) -> None:
         """A batch, of one class. What is not started when something comes between is given back by the next turn."""

@@ -36,6 +36,7 @@ class Loader:
     def __init__(self, to_manager: Link) -> None:
         self._link = to_manager
         self._children: dict[int, Living] = {}
+        self._departed: set[int] = set()  # pids whose exit is reported already, only their reaping is still to come
         self._leaving = False
         # Children hold the read end: it closes when this process ends, however it ends.
         self._life_reader, self._life_writer = os.pipe2(os.O_CLOEXEC)
@@ -85,7 +86,7 @@ class Loader:
         poll = select.poll()
         poll.register(self._link.sock, select.POLLIN)
         poll.register(self._signal_reader, select.POLLIN)
-        while self._children or not self._leaving:
+        while self._children or self._departed or not self._leaving:
             for fd, _ in poll.poll(1000):
                 if fd == self._signal_reader:
                     self._signals()
@@ -164,16 +165,27 @@ class Loader:
         be_child(birth, ALL_SIGNALS)
 
     def _reap(self) -> None:
-        while self._children:
+        while self._children or self._departed:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
+                self._see_departing()
                 return
             living = self._children.pop(pid, None)
             if living is not None:
                 self._report(link.Exited(living.slot, pid, status))
+            self._departed.discard(pid)
+
+    def _see_departing(self) -> None:
+        """Those that are through with everything but the end of their process, which takes the system some time: their
+        slots are free for others."""
+        for pid, living in list(self._children.items()):
+            if self._board.departed(living.slot, pid):
+                del self._children[pid]
+                self._departed.add(pid)
+                self._report(link.Exited(living.slot, pid, 0))
 
     def _follow_log(self) -> None:
         if self._board.log_generation != self._log_generation:

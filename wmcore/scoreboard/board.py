@@ -37,6 +37,7 @@ from wmcore.scoreboard.layout import (
     W_COMPANIONS,
     W_COUNTED,
     W_DEADLINE,
+    W_DEPARTED,
     W_DONE,
     W_FAILED,
     W_HELD,
@@ -217,6 +218,10 @@ class Scoreboard:
     def mark_dead(self, slot: int) -> None:
         """After the child was reaped: its counts stay, its life is over."""
         self.words[self.base(slot) + W_STATE] = ChildState.DEAD
+
+    def departed(self, slot: int, pid: int) -> bool:
+        """Has its child written its last word?"""
+        return self.words[self.base(slot) + W_DEPARTED] == pid
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ W_CLAIMED = 41  # CLOCK_MONOTONIC ns when it was claimed
 W_COUNTED = 42  # `finished` of the position when a completion was last counted
 W_COMPANIONS = 43  # without wm_claim: how many jobs are claimed beside the noted one; their numbers follow, up to 63
 W_ACKED = 64  # jobs of the batch in hand that the child itself has acknowledged, and tells of
+W_DEPARTED = 65  # the pid that has nothing left to do here but to end
 KEPT = (W_DROPPED,)
 
 # Words of a slot that the manager writes, counted from the end of the child's.

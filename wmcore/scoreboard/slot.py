@@ -23,6 +23,7 @@ from wmcore.scoreboard.layout import (
     W_COMPANIONS,
     W_COUNTED,
     W_DEADLINE,
+    W_DEPARTED,
     W_DONE,
     W_DROPPED,
     W_FAILED,
@@ -140,6 +141,10 @@ class ChildSlot:
         """Everything is acknowledged: there are no books to close."""
         self._words[W_NOTED_CLASS] = 0
         self.claimed(0, 0)
+
+    def departed(self, pid: int) -> None:
+        """The last word that this life writes: the slot may have another child."""
+        self._words[W_DEPARTED] = pid
 
     def done(self, failed: bool) -> None:
         words = self._words

@@ -211,7 +211,11 @@ class TheSchwartzChild:
         if not place.db.has("job"):
             place.db.require_schema()
         self._clear_doubt(place)
-        open_classes = [index for index in classes if due(place.db, self._selection, self._funcid(place, index))]
+        # A newborn that knows how long jobs take replaces a child that had some: it need not ask first.
+        replaces = not place.claim.registered and self._limit(classes[0]) > 1
+        open_classes = classes
+        if not (replaces and oneturn.can(place.db, self._selection)):
+            open_classes = [index for index in classes if due(place.db, self._selection, self._funcid(place, index))]
         if not open_classes:
             return ()
         if place.db.bare:

@@ -23,6 +23,10 @@ from wmcore.errors import QueueDown, Refused, SchemaMissing
 
 T = TypeVar("T")
 ATTEMPTS = 20
+TABLES = (
+    "funcmap", "job", "note", "error", "exitstatus", "wm_claim", "wm_attempt", "wm_failed", "wm_job_priority",
+)  # fmt: skip
+"""What `Database.has` can be asked for: TheSchwartz' own and ours, and the index that claims by priority go by."""
 
 
 class Retry(Exception):
@@ -92,7 +96,7 @@ class Database:
         return self._connection
 
     def _look_round(self, connection: Connection) -> None:
-        d, job = self.dialect, {"job": self.table("job")}
+        d, job = self.dialect, self._names("job")
         found = {tuple(row) for each in d.look for row in self._send(connection, each, job)}
         self.tables = frozenset(str(name).lower() for what, name in found if what == "table")
         self.fine_insert_time = ("column", "wm_insert_time") in found
@@ -110,12 +114,16 @@ class Database:
         usable = self.has("wm_job_priority") and (d.name != "mysql" or self.skip_locked)
         self.priority_index = d.use_index.format(self.table("wm_job_priority")) if usable else None
 
+    def _names(self, columns_of: str) -> dict[str, Any]:
+        """For `Dialect.look`. PostgreSQL has them in lower case; only it asks for `names`."""
+        names = [self.table(name).lower() for name in TABLES] if self.dialect.name == "postgresql" else ""
+        return {"job": self.table(columns_of), "names": names}
+
     @property
     def fingerprints(self) -> bool:
         """Has wm_failed that column? Most connections never need to know."""
         if self._fingerprints is None:
-            failed = {"job": self.table("wm_failed")}
-            found = {tuple(row) for each in self.dialect.look for row in self.run(each, failed)}
+            found = {tuple(row) for each in self.dialect.look for row in self.run(each, self._names("wm_failed"))}
             self._fingerprints = ("column", "fingerprint") in found
         return self._fingerprints
 

@@ -25,8 +25,8 @@ class Dialect:
     coalesce: str  # the column of that name, which is a keyword too
     prepare: Sequence[str]  # statements for each new connection; {seconds} is the limit of a statement
     insist_on_indexes: Sequence[str]  # the same, for those of children
-    # Give ("table", name) for each table, view and, where `list_indexes` has not them, usable index, and ("column",
-    # name) for each column of :job.
+    # Give ("table", name) for each table, view and, where `list_indexes` has not them, usable index (at least for those
+    # in :names), and ("column", name) for each column of :job.
     look: Sequence[str]
     about: str  # asks for the server's version, and how large a statement may be; where that makes a difference
     list_indexes: str  # of a table, where a statement has to name the index (funcid, run_after)
@@ -95,6 +95,7 @@ SQLITE = Dialect(
     list_indexes="",
     use_index=" INDEXED BY {}",
 )
+_MISLEADING = ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 POSTGRESQL = Dialect(
     name="postgresql",
     now="CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
@@ -111,11 +112,11 @@ POSTGRESQL = Dialect(
     coalesce='"coalesce"',
     # Of a queue that has filled since it was last analysed PostgreSQL believes that it is small: a turn took 0.3 to 3
     # seconds until it was analysed anew.
-    insist_on_indexes=("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off",),
+    insist_on_indexes=tuple(f"SET {each} = off" for each in _MISLEADING),
     prepare=("SET statement_timeout = {seconds}000",),
     look=(
-        "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f', 'i', 'I') "
-        "AND pg_table_is_visible(oid) AND relnamespace <> CAST('pg_catalog' AS regnamespace) "
+        "SELECT 'table', relname FROM pg_class WHERE relname = ANY(:names) "
+        "AND relkind IN ('r', 'p', 'v', 'f', 'i', 'I') AND pg_table_is_visible(oid) "
         "AND oid NOT IN (SELECT indexrelid FROM pg_index WHERE NOT indisvalid) "
         "UNION ALL SELECT 'column', attname FROM pg_attribute WHERE attrelid = to_regclass(:job) AND attnum > 0",
     ),

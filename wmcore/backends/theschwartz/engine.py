@@ -44,6 +44,8 @@ def make_engine(config: DatabaseConfig, statement_seconds: int, *, durable: bool
     statements = [each.format(seconds=statement_seconds) for each in dialect.prepare]
     if by_index:
         statements += dialect.insist_on_indexes
+    if dialect.name == "postgresql":  # which takes them in one go
+        statements = ["; ".join(statements)]
     if dialect.name == "sqlite":
         statements.append(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
