@@ -25,6 +25,10 @@ def test_the_operator_is_told(bare: Rig) -> None:
     recommended = check(bare.config)
     assert any("wm_claim" in line for line in recommended)
     assert any("(funcid, priority, run_after)" in line for line in recommended)
+    room = "ALTER TABLE job SET (fillfactor = 50)"
+    assert any(room in line for line in recommended) is (bare.kind == "postgresql")
+    init_db(bare.config, dry_run=False)
+    assert not any("recommended" in line for line in check(bare.config))
 
 
 def test_jobs_are_run_one_at_a_time(bare: Rig) -> None:

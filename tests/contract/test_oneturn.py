@@ -9,6 +9,7 @@ from sqlalchemy import Engine, event
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, B, Rig
+from tests.waiting import until
 from wmcore.backends.base import ChildQueue, Turn
 from wmcore.errors import Fenced
 
@@ -55,6 +56,22 @@ def test_a_turn_is_one_statement(patient: Rig) -> None:
     assert done == [f"0-{number}" for number in range(6, 21)]
     child.turn((), LONG)
     assert patient.jobs() == []
+
+
+def test_a_replaced_child_costs_four_statements(patient: Rig) -> None:
+    """What is there, the number of the class, its row, and a whole turn."""
+    patient.client().insert_many(A, range(20))
+    child = patient.child()
+    run(child, child.turn((0,), LONG, MOST))
+    child.turn((), LONG)
+    child.close()
+    with statements() as sent:
+        newborn = patient.child()
+        run(newborn, newborn.turn((0,), LONG, MOST))
+    assert len(sent) == 4, sent
+    assert len(patient.jobs()) == 15
+    newborn.turn((), LONG)
+    assert len(patient.jobs()) == 10
 
 
 def test_a_class_that_was_empty_costs_no_more(patient: Rig) -> None:
@@ -124,3 +141,16 @@ def test_a_partitioned_table(patient: Rig) -> None:
     client.insert_many(B, range(3))
     assert [job.funcname for job in patient.child(1).turn((1,), LONG, (2, 2, 2)).jobs] == [B, B]
     assert [job.funcname for job in patient.child(0).turn((0,), LONG, (2, 2, 2)).jobs] == [A, A]
+
+
+def test_a_claim_finds_room_on_the_page(patient: Rig) -> None:
+    """So no index has to be told of it (PostgreSQL's HOT updates), which is most of what a claim costs."""
+    patient.client().insert_many(A, range(200))
+    child = patient.child()
+    for _ in range(4):
+        run(child, child.turn((0,), LONG, (50, 50, 50)))
+    child.turn((), LONG)
+    child.close()
+    counted = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'job'"
+    until(lambda: patient.sql(counted)[0][0] >= 200, 20, "the server to have counted")
+    assert patient.sql(counted) == [(200, 200)]

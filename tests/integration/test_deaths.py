@@ -158,6 +158,6 @@ def test_no_zombie_no_orphan_no_leaked_descriptor(daemon: Daemon) -> None:
     until(lambda: daemon.counts("jobs.Quick").completed == 220, 60)
     until(lambda: len(daemon.status().children) == 4 and daemon.idle())
     assert abs(descriptors(daemon) - before) <= 3
-    assert len(daemon.processes()) == 6
+    until(lambda: len(daemon.processes()) == 6)
     daemon.stop()
     until(lambda: not daemon.processes())
