@@ -101,7 +101,7 @@ def be_children(board: Scoreboard, writer: int, parent: int) -> None:
             slots[slot].state(ChildState.BUSY)
             slots[slot].count_completed(index)
             lateness = random.expovariate(0.01)
-            records.append(events.pack(events.Event(index, Outcome.COMPLETED, slot, lateness, lateness, 20.0)))
+            records.append(events.pack(index, Outcome.COMPLETED, slot, lateness, lateness, 20.0))
         events.write(writer, records)
         time.sleep(step)
     os._exit(0)

@@ -12,8 +12,11 @@ class SteadyClock:
     def __init__(self) -> None:
         self._difference = time.time() - time.monotonic()
 
-    def unix(self, monotonic: float) -> float:
+    def compare(self) -> None:
+        """With the system's clock, which somebody may have set; before some moments are asked for."""
         now = time.time() - time.monotonic()
         if abs(now - self._difference) > SLACK:
             self._difference = now
+
+    def unix(self, monotonic: float) -> float:
         return round(monotonic + self._difference, 3)
