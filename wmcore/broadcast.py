@@ -4,7 +4,7 @@ once. Whoever has not read the last frame yet gets none, and the next one whole.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Viewer(Protocol):
 class Broadcast:
     """To all viewers with one interval and one kind of frames."""
 
-    def __init__(self, build: Callable[[], Status], interval: float, kind: bool | str) -> None:
+    def __init__(self, build: Callable[[], Awaitable[Status]], interval: float, kind: bool | str) -> None:
         """`kind`: Subscribe's `delta`."""
         self._build = build
         self._interval = interval
@@ -55,7 +55,7 @@ class Broadcast:
         due = time.monotonic()
         while True:
             self._joined.clear()
-            self._send(self._build())
+            self._send(await self._build())
             now = time.monotonic()
             if now >= due:
                 due = max(due + self._interval, now)

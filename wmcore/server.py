@@ -96,7 +96,7 @@ class Server:
 
     def subscribe(self, client: "Connection", interval: float, kind: bool | str) -> None:
         """`kind`: of frames, as in the request."""
-        broadcast = self._broadcasts.setdefault((interval, kind), Broadcast(self.status, interval, kind))
+        broadcast = self._broadcasts.setdefault((interval, kind), Broadcast(self._frame, interval, kind))
         self._subscriptions[client] = broadcast
         broadcast.join(client)
 
@@ -108,6 +108,10 @@ class Server:
     def status(self) -> messages.Status:
         self._manager.watched()
         return status.build(self._manager, self.viewers)
+
+    async def _frame(self) -> messages.Status:
+        self._manager.watched()
+        return await status.build_by_and_by(self._manager, self.viewers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Connection(self, self._manager, reader, writer)

@@ -1,9 +1,10 @@
-"""The status message: the manager's state, the scoreboard and the figures, put together at one moment."""
+"""The status message: the manager's state, the scoreboard and the figures, put together within some milliseconds."""
 
+import asyncio
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import wmcore
@@ -25,9 +26,48 @@ Seen = tuple["Child", "SlotView | None"]
 """A living child and its slot; None: forked, and its slot not yet begun."""
 
 
+AT_ONCE = 50
+"""Rows that are made without a rest in between, some milliseconds' work."""
+
+
+async def build_by_and_by(manager: "Manager", viewers: int) -> messages.Status:
+    """The same as `build`; between its parts the loop does what else there is to do."""
+    parts = _parts(manager, viewers)
+    while (whole := next(parts)) is None:
+        await asyncio.sleep(0)
+    return whole
+
+
 def build(manager: "Manager", viewers: int) -> messages.Status:
-    state, config, seen = manager.state, manager.config, _look(manager)
+    return next(whole for whole in _parts(manager, viewers) if whole is not None)
+
+
+def _parts(manager: "Manager", viewers: int) -> Iterator[messages.Status | None]:
+    """Nothing after each part, and at last the whole."""
     manager.figures.look(manager.slots_used)
+    yield None
+    seen: list[Seen] = []
+    for child in _living(manager):
+        seen.append((child, manager.children.view(child)))
+        if len(seen) % AT_ONCE == 0:
+            yield None
+    rows: list[messages.Child] = []
+    for each in seen:
+        rows.append(_child(manager, *each))
+        if len(rows) % AT_ONCE == 0:
+            yield None
+    classes: list[messages.JobClass] = []
+    for index in range(len(manager.state.names)):
+        classes.append(_class(manager, index))
+        if len(classes) % AT_ONCE == 0:
+            yield None
+    yield _whole(manager, viewers, seen, rows, classes)
+
+
+def _whole(
+    manager: "Manager", viewers: int, seen: Sequence[Seen], rows: list[messages.Child], classes: list[messages.JobClass]
+) -> messages.Status:
+    state, config = manager.state, manager.config
     return messages.Status(
         version=wmcore.__version__,
         protocol=messages.PROTOCOL,
@@ -39,8 +79,8 @@ def build(manager: "Manager", viewers: int) -> messages.Status:
         started_at=manager.started_at,
         now=time.time(),
         pools=[_pool(manager, pool, [each for each in seen if each[0].pool == pool.index]) for pool in state.pools],
-        children=[_child(manager, *each) for each in seen],
-        classes=[_class(manager, index) for index in range(len(state.names))],
+        children=rows,
+        classes=classes,
         failed=_failed(manager),
         backend=_backend(manager),
         viewers=viewers,
@@ -53,10 +93,9 @@ def build(manager: "Manager", viewers: int) -> messages.Status:
     )
 
 
-def _look(manager: "Manager") -> list[Seen]:
-    """At all living children once, by slot."""
-    ordered = sorted(manager.state.children.values(), key=lambda child: child.slot)
-    return [(child, manager.children.view(child)) for child in ordered if child.pid]
+def _living(manager: "Manager") -> list["Child"]:
+    """By slot."""
+    return sorted((child for child in manager.state.children.values() if child.pid), key=lambda child: child.slot)
 
 
 def _notices(manager: "Manager", seen: Sequence[Seen]) -> list[str]:
@@ -106,7 +145,7 @@ def _class_name(manager: "Manager", view: "SlotView") -> str | None:
 
 def children(manager: "Manager") -> list[messages.Child]:
     """All living children, by slot."""
-    return [_child(manager, *each) for each in _look(manager)]
+    return [_child(manager, child, manager.children.view(child)) for child in _living(manager)]
 
 
 def _child(manager: "Manager", child: "Child", view: "SlotView | None") -> messages.Child:

@@ -31,7 +31,7 @@ class Source:
     def __init__(self) -> None:
         self.built = 0
 
-    def __call__(self) -> Status:
+    async def __call__(self) -> Status:
         self.built += 1
         return msgspec.structs.replace(golden(), viewers=self.built)
 
