@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from wmcore.child.pace import Batching, Pace
 
-BATCHING = Batching(size=50, seconds=0.1)
+BATCHING = Batching(size=50, bound_seconds=0.2)
 
 
 def after(*seconds: float, known: float | None = None) -> int:

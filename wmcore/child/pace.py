@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+AIM = 0.5
+"""The part of the bound in which a batch should be done: a turn in good time is one statement, and nobody looks whether
+anything was given back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batching:
     """What the configuration says of batches."""
 
     size: int  # jobs at most
-    seconds: float  # in which all of it should be done
+    bound_seconds: float  # after which what is not started may be given back
 
 
 @dataclass(slots=True)
@@ -28,4 +32,4 @@ class Pace:
         """Jobs of the next batch: one, where nothing is known yet."""
         if self.seconds is None:
             return 1
-        return max(1, min(batching.size, int(batching.seconds / max(self.seconds, 1e-6))))
+        return max(1, min(batching.size, int(AIM * batching.bound_seconds / max(self.seconds, 1e-6))))
