@@ -10,6 +10,7 @@ from wmtui.glyphs import Glyphs
 from wmtui.lens import Lens, Sort
 from wmtui.pending import Pending
 from wmtui.printing import clean
+from wmtui.trend import Trend
 
 PoolKey = tuple[str, str]  # (pool, "") or (pool, class)
 
@@ -19,15 +20,15 @@ POOL_COLUMNS = (
     Column("failed", Cell("FAIL"), 4, most=9, right=True),
     Column("rate", Cell("JOB/S"), 5, right=True),
     Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 8, rank=2, most=60, bars=True),
-    Column("p50", Cell("P50"), 5, rank=4, right=True),
-    Column("p95", Cell("P95"), 5, rank=1, right=True),
+    Column("p50", Cell("LATE50"), 6, rank=4, right=True),
+    Column("p95", Cell("LATE95"), 6, rank=1, right=True),
     Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
     Column("ready", Cell("READY"), 5, right=True),
     Column("later", Cell("LATER"), 5, rank=1, right=True),
     Column("running", Cell("RUN"), 3, rank=1, right=True),
     Column("oldest", Cell("OLDEST"), 6, rank=5, right=True),
     Column("retried", Cell("RETRY"), 5, rank=6, most=9, right=True),
-    Column("p99", Cell("P99"), 5, rank=7, right=True),
+    Column("p99", Cell("LATE99"), 6, rank=7, right=True),
     Column("work50", Cell("TOOK50"), 6, rank=8, right=True),
     Column("work95", Cell("TOOK95"), 6, rank=9, right=True),
 )
@@ -65,7 +66,7 @@ QUEUE_COLUMNS = (
     Column("in", Cell("IN/S"), 5, right=True),
     Column("out", Cell("OUT/S"), 5, right=True),
     Column("clears", Cell("CLEARS"), 8, rank=1, right=True),
-    Column("p95", Cell("P95"), 5, rank=2, right=True),
+    Column("p95", Cell("LATE95"), 6, rank=2, right=True),
     Column("pool", Cell("POOL"), 8, rank=4, most=16),
     Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
 )
@@ -318,15 +319,15 @@ def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
     return {"lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"LATE{late}")}
 
 
-def queue_rows(status: Status, lens: Lens, glyphs: Glyphs) -> Rows:
+def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows:
     pools = {name: pool.name for pool in status.pools for name in pool.workers}
     top = BAR_STEPS_MS[lateness_top(status.classes)]
     return Rows(
-        lens.see(status.classes), lambda each: each.name, lambda each: queue_row(each, pools, top, glyphs)
+        lens.see(status.classes), lambda each: each.name, lambda each: queue_row(each, pools, top, trend, glyphs)
     )
 
 
-def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyphs) -> Row:
+def queue_row(each: JobClass, pools: Mapping[str, str], top: float, trend: Trend, glyphs: Glyphs) -> Row:
     queue = each.queue
     paused = Cell(f"{glyphs.paused} paused", "bold yellow", short="paused")
     cells = (
@@ -337,7 +338,7 @@ def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyp
         Cell(duration(queue.oldest)),
         Cell(rate(queue.in_rate)),
         Cell(rate(queue.out_rate if queue.out_rate is not None else each.rate)),
-        paused if each.paused else Cell(clears(queue)),
+        paused if each.paused else Cell(clears(each.name, queue, trend)),
         Cell(duration(each.lateness.p95)),
         Cell(clean(pools.get(each.name, ""))),
         Cell(values=tuple(each.lateness_history), hi=top),
@@ -345,19 +346,12 @@ def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyp
     return Row(each.name, cells)
 
 
-STEADY = 1.05
-"""So little more comes in than goes out that neither is to be told from the other."""
-
-
-def clears(queue: Queue) -> str:
+def clears(name: str, queue: Queue, trend: Trend) -> str:
     """When nothing is ready any more, if things stay as they are."""
     if not queue.ready:
         return ""
-    if queue.clears_in is not None:
-        return duration(queue.clears_in)
-    if queue.in_rate is None or queue.out_rate is None:
-        return NOTHING
-    return "steady" if queue.in_rate <= queue.out_rate * STEADY else "never"
+    found = trend.clears_in(name, queue)
+    return trend.word(name, queue) or NOTHING if found is None else duration(found)
 
 
 def job_rows(jobs: Sequence[QueuedJob], now: float, glyphs: Glyphs) -> Rows:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from msgspec import structs
+from rich.cells import cell_len
 
 from wmcore.model import COUNT_LIMIT, PoolState
 from wmcore.protocol.messages import Backend, JobClass, Pool, Status
@@ -45,37 +46,36 @@ def bounded(values: Iterable[int | None]) -> str:
 
 
 def lines(status: Status, glyphs: Glyphs, width: int) -> list[list[Cell]]:
-    return [_throughput(status, glyphs, width), _backlog(status, glyphs, width)]
+    """The bars have the room that the words leave, the same in both lines: one is read beneath the other."""
+    taken = [sum(cell_len(cell.text) + 2 for cell in make(status, glyphs, 0)) for make in (_throughput, _backlog)]
+    bars = max(8, min(SECONDS, width - max(taken)))
+    return [_throughput(status, glyphs, bars), _backlog(status, glyphs, bars)]
 
 
-def _bars(width: int) -> int:
-    return max(8, min(SECONDS, width - 64))
-
-
-def _throughput(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
+def _throughput(status: Status, glyphs: Glyphs, bars: int) -> list[Cell]:
     values = together([each.rate_history for each in status.classes])
     top = nice(max((value for value in values if value is not None), default=0))
     total = sum(each.rate for each in status.classes)
     late = sum(each.retried for each in status.classes)
     return [
         Cell(f"jobs/s {rate(total):>6}", "bold"),
-        Cell(f"{spark(values, _bars(width), top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s"),
+        Cell(f"{spark(values, bars, top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s"),
         Cell(f"done {compact(sum(each.completed for each in status.classes))}"),
         Cell(f"failed {number(sum(each.failed for each in status.classes))}"),
         Cell(f"retried {number(late)}"),
     ]
 
 
-def _backlog(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
+def _backlog(status: Status, glyphs: Glyphs, bars: int) -> list[Cell]:
     queues = [each.queue for each in status.classes]
     top = lateness_top(status.classes)
-    bars = spark(latest(status.classes), _bars(width), BAR_STEPS_MS[top], glyphs.ascii_only)
+    late = spark(latest(status.classes), bars, BAR_STEPS_MS[top], glyphs.ascii_only)
     oldest = max((queue.oldest or 0.0 for queue in queues), default=0.0)
     p95 = max((each.lateness.p95 for each in status.classes if each.lateness.p95 is not None), default=None)
     resident = sum(child.rss or 0 for child in status.children)
     return [
         Cell(f"late   {duration(p95):>6}", "bold"),
-        Cell(f"{bars} {glyphs.at_most}{BAR_WORDS[top]} p95"),
+        Cell(f"{late} {glyphs.at_most}{BAR_WORDS[top]} p95"),
         Cell(f"ready {bounded(queue.ready for queue in queues)}" + (f" oldest {duration(oldest)}" if oldest else "")),
         Cell(f"later {bounded(queue.delayed for queue in queues)}"),
         Cell(f"mem {memory(resident)}"),
@@ -85,18 +85,25 @@ def _backlog(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
 STYLES = {State.OK: "", State.UNKNOWN: "", State.WARNING: "bold yellow", State.CRITICAL: "bold red"}
 
 
-def worst(status: Status, glyphs: Glyphs) -> list[Cell]:
-    """The one line: a mark, and what it means."""
-    verdict = judge(status, Thresholds())
-    # what a banner says already comes only where there is nothing else
+def wrongs(status: Status) -> list[Reason]:
+    """The gravest first; what a banner says already stands at the end."""
     rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
-    reasons = [*rest.reasons, *_newly_failed(status)] or list(verdict.reasons)
+    told = [reason for reason in judge(status, Thresholds()).reasons if reason not in rest.reasons]
+    return [*rest.reasons, *_newly_failed(status), *told]
+
+
+def worst(status: Status, glyphs: Glyphs, all_key: str = "") -> list[Cell]:
+    """The one line: a mark, and what it means. `all_key` shows the others."""
+    reasons = wrongs(status)
     if not reasons:
-        return [Cell(glyphs.good), Cell(clean(verdict.summary))]
-    more = f"1 of {len(reasons)}: " if len(reasons) > 1 else ""
-    mark = glyphs.bad if reasons[0].state is State.CRITICAL else "!"
+        return [Cell(glyphs.good), Cell(clean(judge(status, Thresholds()).summary))]
+    more = f"1 of {len(reasons)}{f' ({all_key} shows all)' if all_key else ''}: " if len(reasons) > 1 else ""
     style = STYLES[reasons[0].state]
-    return [Cell(mark, style), Cell(more + clean(reasons[0].text), style)]
+    return [Cell(mark_of(reasons[0], glyphs), style), Cell(more + clean(reasons[0].text), style)]
+
+
+def mark_of(reason: Reason, glyphs: Glyphs) -> str:
+    return glyphs.bad if reason.state is State.CRITICAL else "!"
 
 
 def _not_draining(status: Status) -> list[Pool]:

@@ -9,6 +9,7 @@ from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter
 from wmtui import bulkwords, commanding, commandline, headline, keymap
 from wmtui.cells import Cell
+from wmtui.keymap import VIEWS
 from wmtui.messages import CursorMoved, Said
 from wmtui.picture import Phase
 from wmtui.screens.base import ConsoleScreen
@@ -58,6 +59,7 @@ class MainScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self.set_focus(self.view.pane)  # at once: focus() waits, and keys typed meanwhile go elsewhere
+        self.view.show_active()
 
     def on_resize(self) -> None:
         if self.is_mounted:
@@ -98,6 +100,7 @@ class MainScreen(ConsoleScreen):
         self._paint_status()
 
     def on_descendant_focus(self) -> None:
+        self.view.show_active()
         self._paint_status()
 
     def _paint_status(self) -> None:
@@ -107,11 +110,16 @@ class MainScreen(ConsoleScreen):
         run = bulkwords.running(app.status)
         pending = app.pending_cell()
         progress = bulkwords.progress(run) if run is not None else None
-        cell = pending or progress or app.notice_cell() or Cell(view.note() or view.target.detail(), "dim")
+        marked = Cell(view.marked(), "bold") if view.marked() else None
+        cell = pending or progress or app.notice_cell() or marked or Cell(view.note() or view.target.detail(), "dim")
         self._lines("status").set_lines([[cell]])
+        each, pool = view.target.job_class(), view.target.pool()
         states = [name for name, so in (
             ("typing", self.prompt.kind),
             ("pending", pending), ("lost", app.disconnected), ("bulk", run), ("held", app.session.held),
+            ("marked", marked), ("lists", len(view.open_panes()) > 1), ("columns", view.pane.spreads > 1),
+            ("class", each and not each.paused), ("paused", each and each.paused),
+            ("draining", pool and pool.state == "draining"),
         ) if so]  # fmt: skip
         keys = app.keys.hints(("frame", "view"), view.pane.pane, states, bool(app.why_no_writing()))
         self._lines("hints").set_parts(hint_cells(keys), [])
@@ -123,11 +131,15 @@ class MainScreen(ConsoleScreen):
 
     def show_view(self, number: int, remember: bool = True) -> None:
         if number != self.number:
+            if n := self.view.drop_marks():
+                marks = "1 mark is" if n == 1 else f"{n:,} marks are"
+                self.console_app.say(f"{marks} gone: {VIEWS[self.number - 1]} was left before they were used")
             if remember:
                 self._came_from = [*self._came_from, self.number][-MOST_BACK:]
             self.number = number
             self.query_one("#views", ContentSwitcher).current = self.view.id
         self.set_focus(self.view.pane)
+        self.view.show_active()
         self.view.entered()
         self.picture_changed()
 
@@ -208,6 +220,9 @@ class MainScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.console_app.disconnected if action == "reconnect" else True
+
+    def action_wrongs(self) -> None:
+        self.console_app.open_wrongs()
 
     def action_command(self) -> None:
         self.ask_line("command", "")

@@ -16,7 +16,8 @@ from wmtui.widgets.textline import TextLines
 
 LEAST_HEIGHT = 3
 """A pane's title line and two rows."""
-TOTAL_LINES = 3
+TOTAL_LINES = 4
+"""Two of figures; what is most wrong may need two."""
 
 
 def share_height(height: int, wanted: Sequence[int], least: int = LEAST_HEIGHT) -> list[int]:
@@ -60,7 +61,8 @@ class Overview(View):
                 pane.set_rows(Rows())
             return
         glyphs, lens = app.glyphs, self.lenses["pools"]
-        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), totals.worst(status, glyphs)])
+        worst = totals.worst(status, glyphs, app.keys.shown("wrongs"))
+        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), worst])
         self.pools.set_rows(rows.pool_rows(status, lens, glyphs, app.pending), rows.pool_titles(status, lens, glyphs))
         self.children_table.set_columns(rows.child_columns(status))
         lens = self.lenses["children"]
