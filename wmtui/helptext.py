@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from wmtui.glyphs import Glyphs
-from wmtui.keymap import LISTS, TITLES, Keymap
+from wmtui.keymap import LISTS, TITLES, VIEW_KEYS, VIEWS, Keymap
 from wmtui.meanings import MEANINGS
 
+VIEW_IDS = {key.id for key in VIEW_KEYS}
 SIGNS = (("children", "starting idle busy finishing dead"), ("pools", "running draining drained stopping"))
 Legend = Sequence[tuple[str, str, bool]]
 """(a column's title as it is on the screen, its id, whether it is to be seen now)."""
@@ -24,20 +25,24 @@ class Entry:
     meaning: str
 
 
-def entries(legends: Sequence[tuple[str, Legend]], keys: Keymap, glyphs: Glyphs) -> Iterator[Entry]:
-    """`legends`: (list, its columns), that of the list that the keys act on first."""
-    for nth, (pane, legend) in enumerate(legends):
-        yield Entry("", f"Columns: {LISTS[pane]}")
-        for title, column, seen in legend:
-            hidden = "" if seen else f"  ({keys.shown('columns')} shows it)"
-            yield Entry(title, MEANINGS[pane][column] + hidden)
-        if not nth:
-            yield Entry("", f"Keys: {LISTS[pane]}")
-            yield from (Entry(key.shown, key.help) for key in keys.of_pane(pane))
+def entries(pane: str, legend: Legend, others: Sequence[str], keys: Keymap, glyphs: Glyphs) -> Iterator[Entry]:
+    """`pane`: the list that the keys act on; `others`: those beside it."""
+    yield Entry("", f"Columns of this list: {LISTS[pane]}")
+    yield from (Entry(title, MEANINGS[pane][column]) for title, column, seen in legend if seen)
+    if hidden := [(title, column) for title, column, seen in legend if not seen]:
+        yield Entry("", f"Columns that {keys.shown('columns')} shows")
+        yield from (Entry(title, MEANINGS[pane][column]) for title, column in hidden)
+    yield Entry("", "Keys in this list")
+    yield from (Entry(key.shown, key.help) for key in keys.of_pane(pane))
+    if others:
+        names = " and ".join(LISTS[other] for other in others)
+        yield Entry(keys.shown("pane.next"), f"goes to {names}; {keys.shown('help')} there tells of them")
     for scope, title in TITLES:
         if scope != "view":
             yield Entry("", title)
-            yield from (Entry(key.shown, key.help) for key in keys.listed(scope))
+            if scope == "frame":
+                yield Entry(" ".join(keys.shown(key.id) for key in VIEW_KEYS), ", ".join(VIEWS))
+            yield from (Entry(key.shown, key.help) for key in keys.listed(scope) if key.id not in VIEW_IDS)
     yield Entry("", "Signs")
     for name, words in SIGNS:
         yield Entry(name, "  ".join(glyphs.state(word) for word in words.split()))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 _FAIL = "jobs given up for good"
-_LATE = "lateness in the last 60 s: how long after it was due a job was started"
+_LATE = "how late jobs were started, after they were due, in the last 60 s"
 
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "pools": {
@@ -12,17 +12,17 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "failed": f"{_FAIL} since then",
         "rate": "jobs per second, of the last 10 s",
         "rates": "jobs in each of the last 60 s; one scale for all classes",
-        "p50": f"{_LATE}: half of them were later",
-        "p95": f"{_LATE}: 5 of 100 were later",
-        "p99": "1 of 100 was later",
-        "lateness": "that of 5 of 100 in each of the last 60 s, on one scale; a blank: no job was started",
+        "p50": f"{_LATE}: half of them more",
+        "p95": "the same: 5 of 100 jobs more",
+        "p99": "how late, as LATE50: 1 of 100 jobs more",
+        "lateness": "LATE95 of each of these seconds, one scale; a blank: none started",
         "ready": "jobs that could be started now",
         "later": "jobs that are not due yet, or wait to be tried again",
         "running": "jobs in hand",
         "oldest": "how long the first of the ready ones has waited",
         "retried": "failed attempts that were or will be tried again",
-        "work50": "how long jobs took in the last 60 s: half of them longer",
-        "work95": "5 of 100 took longer",
+        "work50": "how long jobs took (run time) in the last 60 s: half of them longer",
+        "work95": "the same: 5 of 100 longer",
     },
     "children": {
         "slot": "its place: a child that is replaced has the same",
@@ -63,9 +63,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "out": "attempts per second that ended, in the last 20 s",
         "clears": "when none is ready any more, if both stay so. steady: as many come as go; growing: more come; "
                   "never: so for a minute; -: not known",
-        "p95": f"{_LATE}: 5 of 100 were later",
+        "p95": f"{_LATE}: 5 of 100 jobs more",
         "pool": "the pool that runs it",
-        "lateness": "that in each of the last 60 s, on one scale; a blank: no job was started",
+        "lateness": "LATE95 of each of these seconds, one scale; a blank: none started",
     },
     "jobs": {
         "job": "its number in the queue",

@@ -19,10 +19,10 @@ POOL_COLUMNS = (
     Column("done", Cell("DONE"), 4, most=11, right=True),
     Column("failed", Cell("FAIL"), 4, most=9, right=True),
     Column("rate", Cell("JOB/S"), 5, right=True),
-    Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 8, rank=2, most=60, bars=True),
+    Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 7, rank=2, most=60, bars=True),
     Column("p50", Cell("LATE50"), 6, rank=4, right=True),
     Column("p95", Cell("LATE95"), 6, rank=1, right=True),
-    Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
+    Column("lateness", Cell("LATENESS", short="LATE"), 7, rank=3, most=60, bars=True),
     Column("ready", Cell("READY"), 5, right=True),
     Column("later", Cell("LATER"), 5, rank=1, right=True),
     Column("running", Cell("RUN"), 3, rank=1, right=True),
@@ -134,8 +134,8 @@ def pool_titles(status: Status, lens: Lens, glyphs: Glyphs) -> dict[str, Cell]:
     late = f"{glyphs.at_most}{BAR_WORDS[lateness_top(status.classes)]}"
     rates = f"{glyphs.at_most}{compact(rate_top(status.classes))}"
     return {
-        "lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"LATE{late}"),
-        "rates": Cell(f"JOBS/S, 60 s, {rates}", short=f"J/S{rates}"),
+        "lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"{'LATE'[: 7 - len(late)]}{late}"),
+        "rates": Cell(f"JOBS/S, 60 s, {rates}", short=f"J/S{rates}" if len(rates) <= 4 else f"{rates}/s"),
         **sort_title(POOL_COLUMNS, lens, glyphs),
     }
 
@@ -210,7 +210,7 @@ def pool_row(pool: Pool, glyphs: Glyphs, pending: Pending | None) -> Row:
 def class_row(pool: str, each: JobClass, top: float, most: float, glyphs: Glyphs) -> Row:
     queue = each.queue
     rates = Cell(values=tuple(each.rate_history), hi=most)
-    paused = Cell(f"{glyphs.paused} paused", "bold yellow")
+    paused = Cell(f"{glyphs.paused} paused", "bold yellow", short=f"{glyphs.paused}paused")
     cells = (
         Cell(" " + clean(each.name)),
         _exact(each.completed),

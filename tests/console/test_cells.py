@@ -76,7 +76,7 @@ def test_what_has_no_room_goes_on_in_the_next_line() -> None:
     assert [[cell.text for cell in part] for part in wrap(line, 60, 2)] == [
         ["slow DRAINING", "2 children still at work; D resumes it"], ["", "waits for slot 12"],
     ]  # fmt: skip
-    assert [cell.style for cell in wrap(line, 30, 9)[0]] == ["bold", ""]
+    assert [cell.style for cell in wrap(line, 40, 9)[0]] == ["bold", ""]
     assert wrap(line, 90, 2) == [line]
     whole = "a reason that is longer than two of these lines"
     assert [[cell.text for cell in part] for part in wrap([Cell(whole)], 20, 2)] == [

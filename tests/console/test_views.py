@@ -71,7 +71,11 @@ async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
         daemon.status.classes[1].queue.oldest = 400_000.0
         daemon.status.classes[0].paused = True
         await c.frame()
-        await c.sees(f"✗  1 of 2: {B}: the oldest job waiting for 6m40s (critical above")
+        await c.sees(f"✗  1 of 2 (a shows all): {B}: the oldest job waiting for 6m40s")
+        await c.press("a")
+        await c.sees("all that is wrong with web3")
+        await c.sees(f"{A} is paused, 3 jobs waiting")
+        await c.sees("(critical above 5m00s)")
 
 
 async def test_a_hundred_classes_leave_room_for_children_and_failed_jobs(daemon: Daemon) -> None:
@@ -135,7 +139,7 @@ async def test_the_order_is_shown_and_the_cursor_stays_on_its_row(daemon: Daemon
     async with console(daemon) as c:
         table = c.app.main.children_view.children_table
         await c.press("2", "down", "s", "s", "s")
-        await c.sees("sorted by done, most first")
+        await c.sees("sorted by DONE, most first")
         await c.sees("DONE▼")
         done = [child.jobs_done for child in table.rows.items]
         assert done == sorted(done, reverse=True) and table.cursor_key == (1, 4721)
@@ -393,7 +397,7 @@ async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
         ("kill 77", "there is no child in slot 77"),
         ("failed retry", "it goes: wmtui failed retry ID"),
         ("attach x", "attach is for the shell"),
-        ("sort nope", "sort: this list has name, p95, ready"),
+        ("sort nope", "sort: this list has class, late95, ready"),
         ('log "', "No closing quotation"),
     ],
 )
@@ -413,7 +417,7 @@ async def test_commands_that_look(daemon: Daemon) -> None:
             ("failed groups", "2 groups by class and error"), ("failed list", "enter open"),
             (f"jobs --class {B} --state ready", "filter state:ready"),
             ("view q", "[3 Queue]"), ("status", "[1 Overview]"),
-            ("sort ready", "sorted by ready, most first"), ("check", "OK: 4 of 4 children running"),
+            ("sort late95", "sorted by LATE95, most first"), ("check", "OK: 4 of 4 children running"),
             ("failed show 0-12", "attempt 4"),
         ):  # fmt: skip
             await typed(c, line)

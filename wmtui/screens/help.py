@@ -36,9 +36,9 @@ class Help(Reading):
 
     def on_mount(self) -> None:
         app, view = self.console_app, self._view
-        panes = sorted(view.panes, key=lambda pane: pane is not view.pane)
-        legends = [(pane.pane, pane.legend()) for pane in panes]
-        self._entries = list(helptext.entries(legends, app.keys, app.glyphs))
+        others = [pane.pane for pane in view.open_panes() if pane is not view.pane]
+        found = helptext.entries(view.pane.pane, view.pane.legend(), others, app.keys, app.glyphs)
+        self._entries = list(found)
         self._show("")
         self.set_focus(self.query_one(Page))
 

@@ -1,6 +1,6 @@
 """The frame of the console: header, names of the views, banners, one view, status line, hints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.widgets import ContentSwitcher
@@ -12,6 +12,7 @@ from wmtui.cells import Cell
 from wmtui.keymap import VIEWS
 from wmtui.messages import CursorMoved, Said
 from wmtui.picture import Phase
+from wmtui.printing import clean
 from wmtui.screens.base import ConsoleScreen
 from wmtui.views.base import View
 from wmtui.views.children import Children
@@ -111,7 +112,8 @@ class MainScreen(ConsoleScreen):
         pending = app.pending_cell()
         progress = bulkwords.progress(run) if run is not None else None
         marked = Cell(view.marked(), "bold") if view.marked() else None
-        cell = pending or progress or app.notice_cell() or marked or Cell(view.note() or view.target.detail(), "dim")
+        told = Cell(view.note() or view.target.told(), "dim")
+        cell = self._typed() or pending or progress or app.notice_cell() or marked or told
         self._lines("status").set_lines([[cell]])
         each, pool = view.target.job_class(), view.target.pool()
         states = [name for name, so in (
@@ -182,15 +184,26 @@ class MainScreen(ConsoleScreen):
 
     def ask_line(self, kind: str, text: str) -> None:
         self._filter_before = text
-        self.prompt.begin(kind, text, self._complete if kind == "command" else None)
+        self.prompt.begin(kind, text, self._candidates if kind == "command" else None)
         self._paint_status()
 
-    def _complete(self, line: str) -> str | None:
-        app, lens = self.console_app, self.view.lenses.get(self.view.pane.pane)
-        sorts = [sort.column for sort in lens.sorts] if lens is not None else []
-        return commandline.complete(line, app.status, sorts, [app.called(each) for each in app.sessions])
+    def _words(self, line: str) -> Sequence[str]:
+        app = self.console_app
+        daemons = [app.called(each) for each in app.sessions]
+        return commandline.candidates(line, app.status, list(self.view.orders()), daemons)
+
+    def _candidates(self, line: str) -> Sequence[str]:
+        return [commandline.completed(line, word) for word in self._words(line)]
+
+    def _typed(self) -> Cell | None:
+        """While a command is typed: what the word at its end may become, else what the verb does."""
+        if self.prompt.kind != "command":
+            return None
+        line = self.prompt.line.value
+        return Cell(clean("  ".join(self._words(line)) or commandline.usage(line)), "bold")
 
     def on_input_changed(self) -> None:
+        self._paint_status()
         if self.prompt.kind == "filter" and self.view.filters_at_once:
             self._try(lambda: self.view.set_filter(self.prompt.line.value), quietly=True)
 

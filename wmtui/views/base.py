@@ -169,11 +169,16 @@ class View(Vertical):
 
     def sort_by(self, column: str) -> None:
         """Raises UsageError."""
-        pane = self.pane.pane
-        orders = [sort.column for sort in self.lenses[pane].sorts] if pane in self.lenses else []
-        if column not in orders:
+        orders = self.orders()
+        if column not in orders and column not in orders.values():
             raise UsageError(f"sort: this list has {', '.join(orders) or 'one order only'}")
-        self._sorted(lambda lens: lens.sort_by(column))
+        self._sorted(lambda lens: lens.sort_by(orders.get(column, column)))
+
+    def orders(self) -> dict[str, str]:
+        """The columns by which the list can be ordered: from their titles, in small letters, to their ids."""
+        lens = self.lenses.get(self.pane.pane)
+        columns = [sort.column for sort in lens.sorts] if lens is not None else []
+        return {self.pane.title_of(column).lower(): column for column in columns}
 
     def action_columns(self) -> None:
         pane = self.pane

@@ -252,7 +252,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         return "  ".join(filter(None, (marked, self._part())))
 
     def _part(self) -> str:
-        if len(self._rows) <= self._visible and not self._total:
+        if not self._rows or (len(self._rows) <= self._visible and not self._total):
             return ""
         top = round(self.scroll_offset.y)
         last = min(len(self._rows), top + self._visible)

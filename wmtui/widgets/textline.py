@@ -15,12 +15,10 @@ from wmtui.widgets.drawing import strip_of
 class TextLines(Widget):
     """As many lines as it is given; without any it takes no room."""
 
-    def __init__(self, glyphs: Glyphs, id: str, most: int = 1, each: int = 2) -> None:  # noqa: A002 (Textual's name)
-        """At most so many lines; `each`: so many of them for one that has to be broken."""
+    def __init__(self, glyphs: Glyphs, id: str, most: int = 1) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
         self._glyphs = glyphs
         self._most = most
-        self._each = each
         self._lines: list[list[Run]] = []
 
     @property
@@ -28,10 +26,11 @@ class TextLines(Widget):
         return len(self._lines)
 
     def set_lines(self, lines: Sequence[Sequence[Cell]]) -> None:
-        """Each line begins a cell from the left; what is too long goes on in the next one where there are several."""
+        """Each line begins a cell from the left; what is too long goes on in a second one where there are several, a
+        sentence that stands alone in as many as it needs."""
         width = max(0, self._width() - 1)
         if self._most > 1:
-            lines = [part for line in lines for part in wrap(line, width, self._each)]
+            lines = [part for line in lines for part in wrap(line, width, 2 if len(line) > 1 else self._most)]
         self._set([[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[: self._most]])
 
     def set_parts(self, left: Sequence[Part], right: Sequence[Part]) -> None:
