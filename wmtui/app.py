@@ -217,13 +217,13 @@ class ConsoleApp(App[None]):
         self.notice_changed()
 
     def unsay(self) -> None:
-        """What was said last is answered by what the screen shows now."""
-        if self._notice is not None and not self._notice.error:
-            self._notice = None
+        """What was said last has to make way for what the screen shows now."""
+        self._notice = None
         self.notice_changed()
 
     def _say_no_key(self, name: str) -> None:
-        if self._notice is None or not self._notice.error:
+        notice = self._notice
+        if notice is None or not notice.error or self.now() > notice.until - ERROR_SECONDS + READ_SECONDS:
             self.say(self.keys.why_not(name, self.screen is self.main))
 
     def _read_notice(self) -> None:

@@ -28,6 +28,10 @@ class Cell(NamedTuple):
     hi: float = 0.0
 
 
+Part = tuple[int, Cell]
+"""A piece of a headline with its rank: 0 is never left out, the highest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     id: str
@@ -262,7 +266,7 @@ def crop(runs: Iterable[Run], width: int) -> list[Run]:
     return kept
 
 
-def choose_parts(parts: Sequence[tuple[int, Cell]], width: int, gap: int = 2) -> list[Cell]:
+def choose_parts(parts: Sequence[Part], width: int, gap: int = 2) -> list[Cell]:
     """Parts of a headline, each with a rank. What ranks 0 is there whatever the width, in full where that fits; the
     others come by rank until one has no room."""
     texts = {i: cell.short or cell.text for i, (rank, cell) in enumerate(parts) if rank == 0}

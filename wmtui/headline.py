@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from wmcore.protocol.messages import PROTOCOL, Pool, Server, Status
-from wmtui.cells import Cell
+from wmtui.cells import Cell, Part
 from wmtui.formatting import age, clock, count, stopwatch
 from wmtui.glyphs import Glyphs
 from wmtui.keymap import VIEWS
 from wmtui.picture import RESTART_SHOWN_SECONDS, Phase, Picture
 from wmtui.printing import clean, plural, reason
 
-Part = tuple[int, Cell]
 URGENT = "bold reverse"
 SEEN_SECONDS = 2.0
 """A picture that is younger is new: its age would say nothing."""

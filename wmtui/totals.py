@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from msgspec import structs
-from rich.cells import cell_len
 
 from wmcore.model import COUNT_LIMIT, PoolState
 from wmcore.protocol.messages import Backend, JobClass, Pool, Status
-from wmtui.cells import Cell
+from wmtui.cells import Cell, Part, choose_parts
 from wmtui.formatting import age, compact, duration, memory, number, rate, spark
 from wmtui.glyphs import Glyphs
 from wmtui.judging import Reason, State, Thresholds, judge
@@ -46,27 +45,25 @@ def bounded(values: Iterable[int | None]) -> str:
 
 
 def lines(status: Status, glyphs: Glyphs, width: int) -> list[list[Cell]]:
-    """The bars have the room that the words leave, the same in both lines: one is read beneath the other."""
-    taken = [sum(cell_len(cell.text) + 2 for cell in make(status, glyphs, 0)) for make in (_throughput, _backlog)]
-    bars = max(8, min(SECONDS, width - max(taken)))
-    return [_throughput(status, glyphs, bars), _backlog(status, glyphs, bars)]
+    """What has no room is left out, the least important first: bars that grew and shrank with it would mislead."""
+    bars = max(8, min(SECONDS, width - 68))
+    return [choose_parts(make(status, glyphs, bars), width - 2) for make in (_throughput, _backlog)]
 
 
-def _throughput(status: Status, glyphs: Glyphs, bars: int) -> list[Cell]:
+def _throughput(status: Status, glyphs: Glyphs, bars: int) -> list[Part]:
     values = together([each.rate_history for each in status.classes])
     top = nice(max((value for value in values if value is not None), default=0))
     total = sum(each.rate for each in status.classes)
-    late = sum(each.retried for each in status.classes)
     return [
-        Cell(f"jobs/s {rate(total):>6}", "bold"),
-        Cell(f"{spark(values, bars, top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s"),
-        Cell(f"done {compact(sum(each.completed for each in status.classes))}"),
-        Cell(f"failed {number(sum(each.failed for each in status.classes))}"),
-        Cell(f"retried {number(late)}"),
+        (0, Cell(f"jobs/s {rate(total):>6}", "bold")),
+        (0, Cell(f"{spark(values, bars, top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s")),
+        (3, Cell(f"done {compact(sum(each.completed for each in status.classes))}")),
+        (1, Cell(f"failed {number(sum(each.failed for each in status.classes))}")),
+        (2, Cell(f"retried {number(sum(each.retried for each in status.classes))}")),
     ]
 
 
-def _backlog(status: Status, glyphs: Glyphs, bars: int) -> list[Cell]:
+def _backlog(status: Status, glyphs: Glyphs, bars: int) -> list[Part]:
     queues = [each.queue for each in status.classes]
     top = lateness_top(status.classes)
     late = spark(latest(status.classes), bars, BAR_STEPS_MS[top], glyphs.ascii_only)
@@ -74,11 +71,12 @@ def _backlog(status: Status, glyphs: Glyphs, bars: int) -> list[Cell]:
     p95 = max((each.lateness.p95 for each in status.classes if each.lateness.p95 is not None), default=None)
     resident = sum(child.rss or 0 for child in status.children)
     return [
-        Cell(f"late   {duration(p95):>6}", "bold"),
-        Cell(f"{late} {glyphs.at_most}{BAR_WORDS[top]} p95"),
-        Cell(f"ready {bounded(queue.ready for queue in queues)}" + (f" oldest {duration(oldest)}" if oldest else "")),
-        Cell(f"later {bounded(queue.delayed for queue in queues)}"),
-        Cell(f"mem {memory(resident)}"),
+        (0, Cell(f"late   {duration(p95):>6}", "bold")),
+        (0, Cell(f"{late} {glyphs.at_most}{BAR_WORDS[top]} p95")),
+        (1, Cell(f"ready {bounded(queue.ready for queue in queues)}")),
+        *([(2, Cell(f"oldest {duration(oldest)}"))] if oldest else []),
+        (3, Cell(f"later {bounded(queue.delayed for queue in queues)}")),
+        (4, Cell(f"mem {memory(resident)}")),
     ]
 
 

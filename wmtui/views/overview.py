@@ -40,7 +40,7 @@ class Overview(View):
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
         self.lenses = {"pools": rows.CLASS_LENS, "children": rows.CHILD_LENS}
-        self.totals = TextLines(glyphs, "totals", TOTAL_LINES)
+        self.totals = TextLines(glyphs, "totals", TOTAL_LINES, steady=True)
         self.pools = LineTable("pools", rows.POOL_COLUMNS, glyphs)
         self.children_table = LineTable("children", rows.CHILD_COLUMNS, glyphs)
         self.failed = LineTable("failed", rows.FAILED_COLUMNS, glyphs, follow_top=True)
