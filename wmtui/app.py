@@ -218,7 +218,8 @@ class ConsoleApp(App[None]):
 
     def unsay(self) -> None:
         """What was said last has to make way for what the screen shows now."""
-        self._notice = None
+        if self._notice is not None and not self._notice.error:
+            self._notice = None
         self.notice_changed()
 
     def _say_no_key(self, name: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 _FAIL = "jobs given up for good"
-_LATE = "how late jobs were started, after they were due, in the last 60 s"
+_LATE = "how late jobs of the last 60 s were started"
 
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "pools": {
@@ -21,7 +21,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "running": "jobs in hand",
         "oldest": "how long the first of the ready ones has waited",
         "retried": "failed attempts that were or will be tried again",
-        "work50": "how long jobs took (run time) in the last 60 s: half of them longer",
+        "work50": "run time of the jobs of the last 60 s: half of them longer",
         "work95": "the same: 5 of 100 longer",
     },
     "children": {

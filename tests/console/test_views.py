@@ -387,24 +387,25 @@ async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
         await c.asked(m.Stop(now=True))
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("scael 3", "there is no 'scael'"),
+async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon) -> None:
+    nonsense = (
+        ("scael 3", "there is no 'scael'; did you mean scale?"),
         ("scale", "the following arguments are required"),
         ("scale nope 3", "there is no pool 'nope'; there is default"),
-        ("pause nope", "there is no class 'nope'"),
+        ("drain Default", "there is no pool 'Default'; did you mean default?"),
+        ("pause nope", f"there is no class 'nope'; there is {A}, {B}"),
+        ("pause Sandbox.worker.b", f"did you mean {B}?"),
+        ("pause b", f"there is no class 'b'; did you mean {B}?"),
         ("kill 77", "there is no child in slot 77"),
         ("failed retry", "it goes: wmtui failed retry ID"),
         ("attach x", "attach is for the shell"),
         ("sort nope", "sort: this list has class, late95, ready"),
         ('log "', "No closing quotation"),
-    ],
-)
-async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon, line: str, said: str) -> None:
+    )
     async with console(daemon, (160, 40)) as c:
-        await typed(c, line)
-        await c.sees(said)
+        for line, said in nonsense:
+            await typed(c, line)
+            await c.sees(said)
         assert daemon.commands() == []
 
 
@@ -434,6 +435,10 @@ async def test_tab_completes_and_up_brings_back(daemon: Daemon) -> None:
         await c.asked(m.Unpause(class_name=A))
         await c.press("colon", "up")
         assert c.app.main.prompt.line.value == f"unpause {A}"
+        await c.press("escape", "colon", *"pause ")
+        await c.sees(f" {A}  {B}")  # what may follow, before a letter of it is typed
+        await c.press("tab", "tab")
+        assert c.app.main.prompt.line.value == f"pause {B}"
         await c.press("escape")
         assert c.app.main.prompt.display is False
 

@@ -133,6 +133,7 @@ class MainScreen(ConsoleScreen):
 
     def show_view(self, number: int, remember: bool = True) -> None:
         if number != self.number:
+            self.console_app.unsay()
             if n := self.view.drop_marks():
                 marks = "1 mark is" if n == 1 else f"{n:,} marks are"
                 self.console_app.say(f"{marks} gone: {VIEWS[self.number - 1]} was left before they were used")

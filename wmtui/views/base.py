@@ -185,9 +185,12 @@ class View(Vertical):
         if pane.spreads == 1:
             self.console_app.say("all columns have room")
             return
-        nth = pane.next_spread() + 1
-        more = "the first ones again" if nth == pane.spreads else "more of them"
-        self.console_app.say(f"columns {nth} of {pane.spreads}; w: {more}")
+        if nth := pane.next_spread():
+            again = self.console_app.keys.shown("columns")
+            more = "the first ones again" if nth + 1 == pane.spreads else "more of them"
+            self.console_app.say(f"columns {nth + 1} of {pane.spreads}; {again}: {more}")
+        else:
+            self.console_app.unsay()
 
     # -- marks, copies -----------------------------------------------------------------------------------------------
 
