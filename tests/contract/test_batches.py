@@ -30,7 +30,7 @@ def run(child: ChildQueue, *jobs: Claimed) -> None:
 
 
 def slow(rig: Rig, slot: int = 0, progress: Progress | None = None) -> SlowBatch:
-    """The batch in `slot` as the manager sees it: not before the bound has passed, till then the child need not look."""
+    """The batch in `slot` as the manager sees it: when the bound has passed, till then the child need not look."""
     until(lambda: time.monotonic_ns() > (rig.board.held_since(slot) or 0) + 2 * BOUND_MS * 1e6, 10, "the bound to pass")
     place = rig.place(slot)
     return SlowBatch(

@@ -258,7 +258,7 @@ async def test_a_far_daemon_goes_and_comes_back(daemon: Daemon, noted: Path) -> 
         await terminal.sees("there is no such socket")
         daemon.start("-c", "2")
         terminal.type("r")
-        await terminal.sees("connected again")
+        await terminal.sees("the daemon was restarted")  # in place of "connected again", which may be seen or not
         terminal.type("q")
         assert await terminal.ends() == 0
     finally:
