@@ -69,7 +69,7 @@ def wrongs_text(reasons: Sequence[Reason], glyphs: Glyphs) -> Text:
     for reason in reasons:
         text.append(f"{mark_of(reason, glyphs)} {reason.state.lower()}\n", STYLES[reason.state])
         text.append(f"{clean(reason.text)}\n\n")
-    return text if reasons else Text("Nothing is.")
+    return text if reasons else Text("Nothing is wrong now.")
 
 
 def job_text(job: QueuedJob, now: float) -> Text:

@@ -146,9 +146,16 @@ def sort_title(columns: Sequence[Column], lens: Lens, glyphs: Glyphs) -> dict[st
         if column.id == lens.sorted_by:
             mark = glyphs.down if lens.descending else glyphs.up
             title = column.title.text + mark
-            short = title if len(title) <= column.width else title[: column.width - 1] + mark
-            return {column.id: Cell(title, column.title.style, short=short)}
+            return {column.id: Cell(title, column.title.style, short=_with_mark(column, mark))}
     return {}
+
+
+def _with_mark(column: Column, mark: str) -> str:
+    """The title made shorter for the mark, but for the number at its end: LAT95 is not LATE9."""
+    title = column.title.text
+    number = title[len(title.rstrip("0123456789")) :]
+    word = title.removesuffix(number)[: max(1, column.width - 1 - len(number))]
+    return word + number + mark
 
 
 PoolItem = tuple[str, Pool | None, JobClass | None]

@@ -60,7 +60,7 @@ async def test_marks_are_counted_and_a_cancelled_action_tells_that_they_stay(dae
 async def test_marks_do_not_wait_unseen_for_another_action(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("tab", "space", "2")
-        await c.sees("1 mark is gone: Overview was left before they were used")
+        await c.sees("1 mark is gone, unused: Overview was left")
         await c.press("1", "t")
         await c.until(lambda: daemon.commands() == [m.Recycle(slot=1)], "the one under the cursor, not the marked one")
 
@@ -80,6 +80,11 @@ async def test_the_columns_that_have_no_room(daemon: Daemon) -> None:
         await c.sees("sandbox.worker.A  late p50 1.1ms p95 9.5ms  takes p50 0.2ms p95 0.9ms")
         await c.press("5", "w")
         await c.sees("all columns have room")
+
+
+def test_the_sign_of_the_order_does_not_take_the_number_of_a_title() -> None:
+    titles = [rows.sort_title(rows.POOL_COLUMNS, rows.CLASS_LENS.sort_by(name), UNICODE) for name in ("p95", "ready")]
+    assert (titles[0]["p95"].short, titles[1]["ready"].short) == ("LAT95▼", "READ▼")
 
 
 def test_a_backlog_clears_steadily_grows_or_never() -> None:
@@ -116,6 +121,9 @@ async def test_a_key_that_means_nothing_says_so_and_digits_lead_out_of_a_text(da
         await c.sees("there is no key x here; ? for help")
         await c.press("2", "P")
         await c.sees("P (pause) is for pools and classes (1), queue (3)")
+        await c.press("1", "shift+tab", "f")  # of the failed jobs in the Overview
+        await c.sees("2 groups by class and error")
+        await c.press("f")
         await c.press("4", "enter")
         await c.until(lambda: isinstance(c.app.screen, RecordScreen), "the record")
         await c.press("Z")

@@ -136,7 +136,7 @@ class MainScreen(ConsoleScreen):
             self.console_app.unsay()
             if n := self.view.drop_marks():
                 marks = "1 mark is" if n == 1 else f"{n:,} marks are"
-                self.console_app.say(f"{marks} gone: {VIEWS[self.number - 1]} was left before they were used")
+                self.console_app.say(f"{marks} gone, unused: {VIEWS[self.number - 1]} was left")
             if remember:
                 self._came_from = [*self._came_from, self.number][-MOST_BACK:]
             self.number = number

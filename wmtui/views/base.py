@@ -111,6 +111,7 @@ class View(Vertical):
             if pool is not None:
                 app.steering.scale(pool, to)
         else:
+            app.unsay()
             self.open_row(target)
 
     def open_row(self, target: Target) -> None:
@@ -308,7 +309,9 @@ class View(Vertical):
         self.console_app.stop_bulk()
 
     def action_facet(self) -> None:
-        """Another side of the same data, where there is one."""
+        """Of the failed jobs here: in their own view, by groups."""
+        self.main.show_view(4)
+        self.main.failed_view.show_groups(True)
 
     def action_level(self) -> None:
         """Of a log."""
@@ -324,6 +327,5 @@ class View(Vertical):
 
     def or_say(self, found: T | None, what: str) -> T | None:
         if not found:
-            others = " (tab goes to the next list)" if len(self.open_panes()) > 1 else ""
-            self.console_app.say(f"put the cursor on {what} first{others}")
+            self.console_app.say(f"put the cursor on {what} first")
         return found
