@@ -41,6 +41,15 @@ async def test_one_cursor_stands_in_the_list_that_the_keys_act_on(daemon: Daemon
             assert c.text.count("▸") == 2 and re.search(rf"▸ *{row}", c.text), c.text
 
 
+async def test_on_a_low_screen_the_list_that_the_keys_act_on_is_there(daemon: Daemon) -> None:
+    busy(daemon)
+    async with console(daemon, (80, 15)) as c:
+        for title in ("CLASS", "SLOT", "FAILED"):
+            await c.sees(f"▸{title}")
+            assert sum(line[1:].startswith(("CLASS", "SLOT", "FAILED")) for line in c.text.splitlines()) == 1
+            await c.press("tab")
+
+
 # -- marks ------------------------------------------------------------------------------------------------------------
 
 

@@ -79,6 +79,10 @@ class Overview(View):
         self.keep_marks(self.children_table)
         self._share()
 
+    def show_active(self) -> None:
+        super().show_active()
+        self._share()
+
     def _share(self) -> None:
         height = self.size.height - self.totals.line_count
         if height <= 0:
@@ -87,6 +91,8 @@ class Overview(View):
         if self.wide:
             given = share_height(height, [pools, max(children, failed)])
             heights = [given[0], given[1], given[1]]
+        elif height < LEAST_HEIGHT * len(self.panes):  # one at a time: that which the keys act on
+            heights = [height if pane is self.pane else 0 for pane in self.panes]
         else:
             heights = share_height(height, [pools, children, failed])
         for pane, each in zip(self.panes, heights, strict=True):

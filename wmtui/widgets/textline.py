@@ -11,6 +11,10 @@ from wmtui.glyphs import Glyphs
 from wmtui.widgets.drawing import strip_of
 
 
+ROOMY = 24
+"""Lines of a screen from which on a line of the head may take a second one from the lists."""
+
+
 class TextLines(Widget):
     """As many lines as it is given; without any it takes no room."""
 
@@ -28,11 +32,12 @@ class TextLines(Widget):
         return len(self._lines)
 
     def set_lines(self, lines: Sequence[Sequence[Cell]]) -> None:
-        """Each line begins a cell from the left; what is too long goes on in a second one where there are several, a
+        """Each line begins a cell from the left; what is too long goes on in a second one where the screen has room, a
         sentence that stands alone in as many as it needs."""
         width = max(0, self._width() - 1)
+        each = 2 if self.app.size.height >= ROOMY else 1
         if self._most > 1:
-            lines = [part for line in lines for part in wrap(line, width, 2 if len(line) > 1 else self._most)]
+            lines = [part for line in lines for part in wrap(line, width, self._most if len(line) == 1 else each)]
         drawn = [[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[: self._most]]
         if self._steady and width == self._drawn_width:
             drawn += [[] for _ in range(self.line_count - len(drawn))]
