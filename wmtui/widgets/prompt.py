@@ -38,7 +38,7 @@ class Line(Input):
         self._offered: Sequence[str] = ()
 
     def begin(self, text: str, history: Sequence[str], candidates: Candidates | None) -> None:
-        self.candidates = candidates
+        self.candidates, self._offered = candidates, ()
         self.suggester = Completing(candidates) if candidates is not None else None
         self.history, self._at = [*history, text], len(history)
         self.value = text

@@ -10,7 +10,6 @@ from wmtui.cells import Cell, Part, Run, choose_parts, crop, draw_free, wrap
 from wmtui.glyphs import Glyphs
 from wmtui.widgets.drawing import strip_of
 
-
 ROOMY = 24
 """Lines of a screen from which on a line of the head may take a second one from the lists."""
 
