@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import Child, QueuedJob, Request, Status
-from wmtui import bulkwords, exporting, forecast, keymap, recordtext
+from wmtui import bulkwords, exporting, forecast, keymap, recordtext, totals
 from wmtui.cells import Cell
 from wmtui.failedlist import FailedList
 from wmtui.feed import Feed, Frame, feed_of
@@ -28,7 +28,7 @@ from wmtui.pending import Pending
 from wmtui.picture import Picture
 from wmtui.printing import clean, clean_block, plural
 from wmtui.questions import Question
-from wmtui.screens.base import Shown
+from wmtui.screens.base import Reading, Shown
 from wmtui.screens.confirm import Confirm
 from wmtui.screens.help import Help
 from wmtui.screens.main import MainScreen
@@ -92,8 +92,8 @@ class ConsoleApp(App[None]):
         if at_once and not isinstance(self.focused, Input) and not isinstance(self.screen, Confirm):
             assert isinstance(event, events.Key)
             self._read_notice()
-            if not await self._check_bindings(event.key, priority=True):
-                await self._check_bindings(event.key)
+            if not await self._check_bindings(event.key, priority=True) and not await self._check_bindings(event.key):
+                self._say_no_key(event.key)
             return
         await super().on_event(event)
 
@@ -184,8 +184,7 @@ class ConsoleApp(App[None]):
     def go_to_daemon(self, name: str) -> None:
         self.session = next(each for each in self.sessions if each.name == name)
         self.pending = None
-        for table in (self.main.overview.failed, self.main.failed_view.failed):
-            table.set_marks(frozenset())
+        self.main.view.drop_marks()
         self.main.view.entered()
         self._picture_changed()
 
@@ -216,6 +215,17 @@ class ConsoleApp(App[None]):
         if error:
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
+
+    def unsay(self) -> None:
+        """What was said last has to make way for what the screen shows now."""
+        if self._notice is not None and not self._notice.error:
+            self._notice = None
+        self.notice_changed()
+
+    def _say_no_key(self, name: str) -> None:
+        notice = self._notice
+        if notice is None or not notice.error or self.now() > notice.until - ERROR_SECONDS + READ_SECONDS:
+            self.say(self.keys.why_not(name, self.screen is self.main))
 
     def _read_notice(self) -> None:
         """Who presses a key has read what was said before: the line is needed for what comes now."""
@@ -251,7 +261,8 @@ class ConsoleApp(App[None]):
             if said:
                 yes()
             elif said is False:
-                self.say("cancelled: nothing was sent")
+                marks = len(self.main.view.pane.marks)
+                self.say("cancelled: nothing was sent" + (f"; {marks:,} still marked, u unmarks" if marks else ""))
 
         self.push_screen(Confirm(question, self.glyphs), answered)
 
@@ -364,6 +375,14 @@ class ConsoleApp(App[None]):
 
         self.push_screen(TextPage(f"child {child.pid} in slot {child.slot}", text))
 
+    def open_wrongs(self) -> None:
+        session = self.session
+
+        def text() -> Text:
+            return recordtext.wrongs_text(totals.wrongs(session.shown) if session.shown else [], self.glyphs)
+
+        self.push_screen(TextPage(f"all that is wrong with {self.called(session)}", text))
+
     def open_text(self, title: str, text: str) -> None:
         self.push_screen(TextPage(title, lambda: Text(clean_block(text))))
 
@@ -391,8 +410,14 @@ class ConsoleApp(App[None]):
         self.say("read-only: keys that change something refuse" if self.picture.read_only else "keys work again")
         self._picture_changed()
 
+    def go_to_view(self, number: int) -> None:
+        """Out of every text that lies over the views."""
+        while isinstance(self.screen, Reading):
+            self.screen.dismiss(None)
+        self.main.show_view(number)
+
     def action_help(self) -> None:
-        self.push_screen(Help(self.main.number))
+        self.push_screen(Help(self.main.view))
 
     def action_detach(self) -> None:
         self.exit(return_code=0)

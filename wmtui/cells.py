@@ -28,6 +28,10 @@ class Cell(NamedTuple):
     hi: float = 0.0
 
 
+Part = tuple[int, Cell]
+"""A piece of a headline with its rank: 0 is never left out, the highest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     id: str
@@ -122,6 +126,21 @@ def layout(columns: Sequence[Column], width: int, wanted: Mapping[str, int]) -> 
     return tuple(sorted(chosen.items()))
 
 
+def spreads(columns: Sequence[Column], width: int, wanted: Mapping[str, int]) -> list[Layout]:
+    """All columns, line by line: first what has a place by `layout`, then beside the first column those that had none,
+    until all have had one."""
+    found = [layout(columns, width, wanted)]
+    left = [i for i in range(len(columns)) if i not in dict(found[0])]
+    while left:
+        chosen = [0, *left]
+        places = tuple((chosen[i], place) for i, place in layout([columns[i] for i in chosen], width, wanted))
+        if len(places) < 2:
+            break  # a line that is too narrow for anything
+        found.append(places)
+        left = [i for i in left if i not in dict(places)]
+    return found
+
+
 def _grow(chosen: dict[int, int], i: int, wanted: int, spare: int) -> None:
     chosen[i] += max(0, min(wanted - chosen[i], spare))
 
@@ -203,11 +222,36 @@ def draw_free(cells: Sequence[Cell], width: int, glyphs: Glyphs) -> list[Run]:
     return [*runs, (" " * max(0, width - used), "")]
 
 
-def wrap(line: Sequence[Cell], width: int) -> list[list[Cell]]:
-    """A sentence that stands alone on its line goes on in the next one."""
-    if len(line) != 1 or cell_len(line[0].text) <= width:
-        return [list(line)]
-    return [[Cell(part, line[0].style)] for part in textwrap.wrap(line[0].text, max(10, width))]
+LEAST_PIECE = 16
+"""A sentence is not broken to put less than this behind what stands on the line."""
+
+
+def wrap(line: Sequence[Cell], width: int, most: int) -> list[list[Cell]]:
+    """What has no room goes on in the next lines, set in; on the last of `most` it is left to be cut."""
+    lines: list[list[Cell]] = [[]]
+    room = width
+    for cell in line:
+        rest = cell.text
+        while rest:
+            gap = 2 if lines[-1] else 0
+            if cell_len(rest) <= room - gap or len(lines) == most:
+                lines[-1].append(Cell(rest, cell.style, cell.short))
+                room -= gap + cell_len(rest)
+                break
+            piece = _piece(rest, room - gap, fresh=room == width)
+            lines[-1] += [Cell(piece, cell.style)] if piece else []
+            rest = rest[len(piece) :].lstrip()
+            lines.append([Cell()])
+            room = width
+    return lines
+
+
+def _piece(text: str, width: int, fresh: bool) -> str:
+    """The words that have room; on a `fresh` line in any case something."""
+    if width < LEAST_PIECE and not fresh:
+        return ""
+    piece = textwrap.wrap(text, max(1, width), break_long_words=fresh, break_on_hyphens=False)[0]
+    return piece if fresh or cell_len(piece) <= width else ""
 
 
 def crop(runs: Iterable[Run], width: int) -> list[Run]:
@@ -222,7 +266,7 @@ def crop(runs: Iterable[Run], width: int) -> list[Run]:
     return kept
 
 
-def choose_parts(parts: Sequence[tuple[int, Cell]], width: int, gap: int = 2) -> list[Cell]:
+def choose_parts(parts: Sequence[Part], width: int, gap: int = 2) -> list[Cell]:
     """Parts of a headline, each with a rank. What ranks 0 is there whatever the width, in full where that fits; the
     others come by rank until one has no room."""
     texts = {i: cell.short or cell.text for i, (rank, cell) in enumerate(parts) if rank == 0}

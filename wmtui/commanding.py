@@ -33,7 +33,7 @@ def _pools(app: "ConsoleApp", name: str | None) -> list[Pool]:
     pools = _status(app).pools
     found = [pool for pool in pools if name is None or pool.name == name]
     if not found:
-        raise NotFound(f"there is no pool {name!r}; there is {', '.join(pool.name for pool in pools)}")
+        raise NotFound(f"there is no pool {name!r}; {commandline.nearest(name or '', [pool.name for pool in pools])}")
     return found
 
 
@@ -47,7 +47,8 @@ def _pool(app: "ConsoleApp", name: str | None) -> Pool:
 def _class(app: "ConsoleApp", name: str) -> JobClass:
     found = next((each for each in _status(app).classes if each.name == name), None)
     if found is None:
-        raise NotFound(f"there is no class {name!r}")
+        known = [each.name for each in _status(app).classes]
+        raise NotFound(f"there is no class {name!r}; {commandline.nearest(name, known)}")
     return found
 
 

@@ -4,10 +4,12 @@ what completes what was typed so far. Pure."""
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 from wmcore.errors import UsageError
 from wmcore.protocol.messages import Status
+from wmtui.filtering import JOB_STATES
 from wmtui.keymap import VIEWS
 from wmtui.verbs import check, failed, jobs, log, status, steer
 from wmtui.verbs.base import Verb
@@ -50,7 +52,7 @@ def parse(line: str) -> tuple[str, Namespace]:
     if name in ELSEWHERE:
         raise UsageError(f"{name} is for the shell, not for in here")
     if name not in VERBS:
-        raise UsageError(f"there is no {name!r}; there is {', '.join(names())}")
+        raise UsageError(f"there is no {name!r}; {nearest(name, names())}")
     parser = Words(prog=name, add_help=False, allow_abbrev=False)
     VERBS[name].arguments(parser)
     return name, parser.parse_args(rest)
@@ -62,18 +64,40 @@ def names() -> list[str]:
 
 POOL_VERBS = {"scale", "drain", "resume", "recycle"}
 CLASS_VERBS = {"pause", "unpause"}
+SLOT_VERBS = {"recycle", "kill"}
 OPTIONS = {"jobs": ("--class", "--state", "--text"), "failed": ("--all", "--class", "--error", "--no-retried"),
            "log": ("--error", "--level", "--text"), "stop": ("--now",)}  # fmt: skip
 
 
-def complete(line: str, known: Status | None, sorts: Sequence[str] = (), daemons: Sequence[str] = ()) -> str | None:
-    """The line with its last word made whole by the first that fits."""
+def candidates(
+    line: str, known: Status | None, sorts: Sequence[str] = (), daemons: Sequence[str] = ()
+) -> Sequence[str]:
+    """What the last word of the line may become: what begins so, else what has it anywhere, whatever the case."""
     before, _, last = line.rpartition(" ")
-    words = before.split()
-    if words and not last:
-        return None  # nothing typed of the next word: what fits is a guess
-    offered = [word for word in _offered(words, known, sorts, daemons) if word.startswith(last) and word != last]
-    return f"{before} {offered[0]}".lstrip() if offered and last else None
+    offered = list(_offered(before.split(), known, sorts, daemons))
+    begins = [word for word in offered if word.startswith(last)]
+    return begins or [word for word in offered if last.lower() in word.lower()]
+
+
+def completed(line: str, word: str) -> str:
+    """With this as its last word."""
+    before, blank, _ = line.rpartition(" ")
+    return f"{before}{blank}{word}"
+
+
+def nearest(wanted: str, names: Sequence[str]) -> str:
+    """A hint at what may have been meant; else all that there is."""
+    within = [name for name in names if wanted.lower() in name.lower()]
+    by_end = {name.rpartition(".")[2].lower(): name for name in names}
+    near = [by_end[end] for end in get_close_matches(wanted.rpartition(".")[2].lower(), by_end, 1)]
+    found = within if len(within) == 1 else near or within
+    return f"did you mean {found[0]}?" if found else f"there is {', '.join(names) or 'none'}"
+
+
+def usage(line: str) -> str:
+    """What the verb at its beginning does."""
+    name = line.partition(" ")[0]
+    return OWN.get(name) or (VERBS[name].help if name in VERBS else "")
 
 
 def _offered(
@@ -81,14 +105,17 @@ def _offered(
 ) -> Iterable[str]:
     if not words:
         return names()
-    verb = words[0]
-    pools = [pool.name for pool in known.pools] if known else []
-    classes = [each.name for each in known.classes] if known else []
-    if words[-1] == "--class" or verb in CLASS_VERBS:
-        return classes
+    verb, first = words[0], len(words) == 1
+    classes = known.classes if known else []
+    if verb in CLASS_VERBS and first:  # those first that it would do something to
+        return [each.name for each in sorted(classes, key=lambda each: each.paused == (verb == "pause"))]
+    if words[-1] == "--class":
+        return [each.name for each in classes]
     if words[-1] == "--state":
-        return ("ready", "delayed", "running")
-    if verb == "failed" and len(words) == 1:
+        return JOB_STATES
+    if verb == "failed" and first:
         return ("list", "groups", "show", "retry", "delete")
+    pools = [pool.name for pool in known.pools] if known and verb in POOL_VERBS and first else []
+    slots = [str(child.slot) for child in known.children] if known and verb in SLOT_VERBS and first else []
     own = {"view": [view.lower() for view in VIEWS], "sort": sorts, "daemon": daemons}
-    return [*(pools if verb in POOL_VERBS else ()), *OPTIONS.get(verb, ()), *own.get(verb, ())]
+    return [*pools, *slots, *OPTIONS.get(verb, ()), *(own.get(verb, ()) if first else ())]

@@ -34,11 +34,13 @@ def _backlog(status: Status, pool: Pool, to: int) -> list[str]:
     arriving = sum(rate or 0.0 for rate in incoming)
     if pool.busy < pool.running:
         return [waiting, f"but {pool.running - pool.busy} of {pool.running} are idle"]
-    then = _clears(ready, outgoing * to / pool.running, arriving)
-    return [waiting, f"gone {then}, now {_clears(ready, outgoing, arriving)}"]
+    then, now = (_clears(ready, out, arriving) for out in (outgoing * to / pool.running, outgoing))
+    if then and now:
+        return [waiting, f"gone {then}, now {now}"]
+    if then:
+        return [waiting, f"gone {then}, now it does not shrink"]
+    return [waiting, f"would not shrink, now gone {now}" if now else "still does not shrink"]
 
 
 def _clears(ready: int, outgoing: float, arriving: float) -> str:
-    if outgoing <= arriving:
-        return "never"
-    return f"in {age(ready / (outgoing - arriving))}"
+    return f"in {age(ready / (outgoing - arriving))}" if outgoing > arriving else ""

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from wmcore.protocol.messages import PROTOCOL, Pool, Server, Status
-from wmtui.cells import Cell
+from wmtui.cells import Cell, Part
 from wmtui.formatting import age, clock, count, stopwatch
 from wmtui.glyphs import Glyphs
 from wmtui.keymap import VIEWS
 from wmtui.picture import RESTART_SHOWN_SECONDS, Phase, Picture
 from wmtui.printing import clean, plural, reason
 
-Part = tuple[int, Cell]
 URGENT = "bold reverse"
+SEEN_SECONDS = 2.0
+"""A picture that is younger is new: its age would say nothing."""
 LEAST = (60, 15)
 """Columns and lines below which the tables make no sense."""
 
@@ -72,8 +73,13 @@ def _state(picture: Picture, glyphs: Glyphs, now: float) -> Cell:
             return Cell(f"{glyphs.states['gone']} {phase.upper()} {stopwatch(old)}", URGENT)
         case Phase.STALE:
             return Cell(f"{glyphs.states['stale']} STALE {stopwatch(old)}", URGENT)
-    word = clean(status.state) if status else ""
-    return Cell(f"{glyphs.state(word)} {int(old)}s", "" if word == "running" else "bold yellow")
+    if status is None:
+        return Cell("")
+    word = clean(status.state)
+    if word == "draining" and all(not pool.running for pool in status.pools if pool.state == "draining"):
+        word = "drained"
+    told = f", seen {int(old)}s ago" if old >= SEEN_SECONDS else ""
+    return Cell(f"{glyphs.state(word)}{told}", "" if word == "running" else "bold yellow")
 
 
 def _totals(status: Status) -> list[Part]:

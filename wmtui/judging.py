@@ -127,7 +127,9 @@ def _children(status: Status) -> Iterator[Reason]:
 def _pool(pool: Pool) -> Iterator[Reason]:
     running = f"pool {pool.name}: {pool.running} of {pool.wanted} children running"
     if pool.state == PoolState.DRAINING:
-        yield Reason(State.WARNING, f"pool {pool.name} is draining, {plural(pool.running, 'child')} left")
+        left = f"is draining, {plural(pool.running, 'child')} left"
+        drained = "is drained: no child runs until it is resumed"
+        yield Reason(State.WARNING, f"pool {pool.name} {left if pool.running else drained}")
     elif pool.state == PoolState.BACKING_OFF:
         yield Reason(State.CRITICAL, f"{running}, backing off{_because(pool.error)}")
     elif pool.wanted > 0 and pool.running == 0:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Scope = Literal["frame", "move", "view", "record"]
+Scope = Literal["frame", "move", "text", "view", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,13 @@ class Key:
     panes: tuple[str, ...] = ()
     changes: bool = False
     dangerous: bool = False
-    when: str = ""  # "pending", "lost", "bulk", "held": hinted at only then
+    when: str = ""  # a state (screens/main.py tells which hold): hinted at only then
     of: str = ""  # only another hint: the key of this id, in that state
 
 
+LISTS = {"pools": "pools and classes", "children": "children", "failed": "failed jobs", "groups": "groups",
+         "queue": "queue", "jobs": "jobs of a class", "log": "log lines", "fleet": "daemons"}  # fmt: skip
+"""Each list (pane) in words."""
 TABLES = ("pools", "children", "queue", "jobs", "failed", "groups")
 ROWS = (*TABLES, "log", "fleet")
 MARKED = ("failed", "children")
@@ -44,6 +47,7 @@ KEYS: tuple[Key, ...] = (
     Key("view.4", "frame", "4", "4", "view(4)", "", "Failed: jobs that were given up, with argument and tracebacks"),
     Key("view.5", "frame", "5", "5", "view(5)", "", "Log: follows the daemon's log"),
     Key("view.6", "frame", "6", "6", "view(6)", "", "Fleet: all daemons that this console is attached to"),
+    Key("wrongs", "frame", "a", "a", "wrongs", "", "all that is wrong now, in full"),
     Key("typing.enter", "frame", "enter", "enter", "", "do it", "", 1, when="typing", of="-"),
     Key("typing.tab", "frame", "tab", "tab", "", "complete", "", 3, when="typing", of="-"),
     Key("typing.up", "frame", "up", "up", "", "what was typed before", "", 4, when="typing", of="-"),
@@ -62,8 +66,12 @@ KEYS: tuple[Key, ...] = (
     Key("drain", "view", "D", "D", "drain", "drain",
         "pool: take no more jobs, children leave after theirs; again: resume. In Fleet: the daemon", 4,
         ("pools", "fleet"), True, True),
+    Key("drain.child", "view", "D", "D", "drain", "drain", "its pool: the same", 9, ("children",), True, True,
+        of="drain"),
+    Key("resume", "view", "D", "D", "drain", "resume", "", 3, ("pools", "children"), True, True, "draining", "drain"),
     Key("pause", "view", "P", "P", "pause", "pause",
-        "class: pause it, its jobs wait in the queue; again: let it run", 5, ("pools", "queue"), True, True),
+        "class: pause it, its jobs wait in the queue; again: let it run", 5, ("pools", "queue"), True, True, "class"),
+    Key("unpause", "view", "P", "P", "pause", "unpause", "", 3, ("pools", "queue"), True, True, "paused", "pause"),
     Key("recycle", "view", "t", "t", "recycle", "recycle",
         "child, or the marked ones: leaves after its job and is replaced", 4, ("children",), True),
     Key("recycle.all", "view", "R", "R", "recycle_pool", "",
@@ -94,12 +102,16 @@ KEYS: tuple[Key, ...] = (
         ("failed", "children"), True),
     Key("mark.all", "view", "asterisk", "*", "mark_all", "", "mark all that is listed", panes=("failed", "children"),
         changes=True),
-    Key("unmark", "view", "u", "u", "unmark", "", "take all marks away", panes=("failed", "children"), changes=True),
+    Key("unmark", "view", "u", "u", "unmark", "unmark", "take all marks away", 2, ("failed", "children"), True,
+        when="marked"),
+    Key("columns", "view", "w", "w", "columns", "more",
+        "the columns that have no room; again: the next, at last the first ones", 5, when="columns"),
     Key("copy", "view", "y", "y", "copy", "", "copy the row to your terminal's clipboard (OSC 52)"),
     Key("export", "view", "e", "e", "export", "", "write the rows (the marked ones) to a file, one JSON object a line"),
     Key("command", "frame", "colon", ":", "command", "command",
         "any verb of wmtui, with completion: scale default 8, drain, pause CLASS, failed retry --all ...", 8),
-    Key("pane.next", "frame", "tab", "tab", "pane(1)", "next list", "next list, or the next view; shift+tab: back", 9),
+    Key("pane.next", "frame", "tab", "tab", "pane(1)", "next view", "next list, or the next view; shift+tab: back", 9),
+    Key("lists", "frame", "tab", "tab", "pane(1)", "list", "", 3, when="lists", of="pane.next"),
     Key("pane.previous", "frame", "shift+tab", "shift+tab", "pane(-1)", "", "the list before"),
     Key("hold", "frame", "p", "p", "hold", "hold", "hold the picture still; again: go on", 9),
     Key("held", "frame", "p", "p", "hold", "go on", "", 2, when="held", of="hold"),
@@ -115,6 +127,8 @@ KEYS: tuple[Key, ...] = (
     Key("move.page_down", "move", "pagedown", "pgdn", "page(1)", "", "a page down"),
     Key("move.home", "move", "home,g", "home g", "edge(-1)", "", "to the first row"),
     Key("move.end", "move", "end,G", "end G", "edge(1)", "", "to the last row"),
+    Key("text.page_down", "text", "space", "space", "page(1)", "", "a page down"),
+    Key("text.page_up", "text", "b", "b", "page(-1)", "", "a page up"),
     Key("record.back", "record", "q,backspace,escape", "q", "back", "back", "to the list (also backspace, esc)", 1),
     Key("record.next", "record", "n", "n N", "turn(1)", "next/previous", "the next failed job; N: the one before", 3),
     Key("record.previous", "record", "N", "N", "turn(-1)", "", "the failed job before"),
@@ -131,12 +145,18 @@ DETACH = Key("detach.always", "frame", "ctrl+c", "ctrl+c", "detach", "", "leave 
 
 TITLES: tuple[tuple[Scope, str], ...] = (
     ("frame", "Everywhere"), ("move", "In a list"), ("view", "On what the cursor is on"),
-    ("record", "In the record of a failed job"),
+    ("text", "In a text"), ("record", "In the record of a failed job"),
 )  # fmt: skip
 
 VIEWS = ("Overview", "Children", "Queue", "Failed", "Log", "Fleet")
+VIEW_PANES = (("pools", "children", "failed"), ("children",), ("queue", "jobs"), ("failed", "groups"), ("log",),
+              ("fleet",))  # fmt: skip
+VIEW_KEYS = tuple(key for key in KEYS if key.id.startswith("view."))
+"""They work in a text too."""
 
-TOGETHER: tuple[frozenset[Scope], ...] = (frozenset({"frame", "move", "view"}), frozenset({"move", "record"}))
+TOGETHER: tuple[frozenset[Scope], ...] = (
+    frozenset({"frame", "move", "view"}), frozenset({"move", "text", "record"}),
+)  # fmt: skip
 """Scopes whose keys work at the same time."""
 
 SHARED = frozenset({"reconnect", "retry"})
@@ -145,6 +165,11 @@ SHARED = frozenset({"reconnect", "retry"})
 
 def of_scope(scope: Scope) -> list[Key]:
     return [key for key in KEYS if key.scope == scope and not key.of]
+
+
+def panes_of(action: str) -> frozenset[str]:
+    """The lists in which it means something; none named: in all."""
+    return frozenset(pane for key in KEYS if key.action.partition("(")[0] == action for pane in key.panes)
 
 
 def _shown(keys: str) -> str:
@@ -184,14 +209,29 @@ class Keymap:
         taken = {key.keys for key in offered if key.when}
         return [key for key in offered if key.when or key.keys not in taken]
 
-    def help_lines(self, panes: Collection[str] = ()) -> list[tuple[str, str, str]]:
-        """(heading or "", key, what it does): with panes, only what means something in one of them, and that first."""
-        lines = []
-        for scope, title in sorted(TITLES, key=lambda each: each[0] != "view") if panes else TITLES:
-            keys = [key for key in self.rows() if key.scope == scope and not (key.of and key.when)]
-            keys = [key for key in keys if not panes or not key.panes or set(key.panes) & set(panes)]
-            lines += [(title, "", ""), *(("", key.shown, key.help) for key in keys)]
-        return lines
+    def shown(self, key_id: str) -> str:
+        return next(key.shown for key in self.rows() if key.id == key_id)
+
+    def why_not(self, name: str, in_a_list: bool) -> str:
+        """What is said of a key that means nothing where it was pressed."""
+        found = [key for key in self.rows() if key.scope == "view" and name in key.keys.split(",") and key.panes]
+        if not found or not in_a_list:
+            return f"there is no key {_shown(name)} here; {self.shown('help')} for help"
+        key = found[0]
+        places = [
+            f"{LISTS[pane]} ({', '.join(str(i) for i, panes in enumerate(VIEW_PANES, 1) if pane in panes)})"
+            for each in found for pane in each.panes
+        ]  # fmt: skip
+        return f"{_shown(name)} ({key.hint or key.help}) is for {', '.join(dict.fromkeys(places))}"
+
+    def listed(self, scope: Scope) -> list[Key]:
+        """For help and documents: without what is only another hint."""
+        return [key for key in self.rows() if key.scope == scope and not (key.of and key.when)]
+
+    def of_pane(self, pane: str) -> list[Key]:
+        """What acts on the rows of this list, the keys of its own first."""
+        keys = [key for key in self.listed("view") if not key.panes or pane in key.panes]
+        return sorted(keys, key=lambda key: not key.panes)
 
 
 DEFAULT = Keymap()
@@ -202,7 +242,7 @@ def clash(keymap: Keymap) -> str:
     for scopes in TOGETHER:
         holders: dict[str, str] = {}
         for each in keymap.rows():
-            if each.scope not in scopes or each.of:
+            if each.of or not (each.scope in scopes or each.id in {key.id for key in VIEW_KEYS}):
                 continue
             for key in each.keys.split(","):
                 other = holders.setdefault(key, each.id)

@@ -1,6 +1,6 @@
 """docs/keys.md, from the table of keys: `python -m wmtui.keypage > docs/keys.md`."""
 
-from wmtui.keymap import DEFAULT, TITLES, VIEWS, Key
+from wmtui.keymap import DEFAULT, LISTS, TITLES, VIEWS, Key
 
 HEAD = f"""# Keys of the console
 
@@ -17,14 +17,12 @@ Your own keys stand in `$XDG_CONFIG_HOME/wmtui/keys.yml` (or `wmtui attach --key
 
 What would give two things one key is refused at the start, with both names.
 """
-WHERE = {"pools": "pools", "children": "children", "queue": "queue", "jobs": "jobs of a class", "failed": "failed jobs",
-         "groups": "groups", "log": "log", "fleet": "fleet"}  # fmt: skip
 
 
 def markdown() -> str:
     parts = [HEAD]
     for scope, title in TITLES:
-        keys = [key for key in DEFAULT.rows() if key.scope == scope and not (key.of and key.when)]
+        keys = DEFAULT.listed(scope)
         head = [f"## {title}", "", "| key | id | | where |", "|---|---|---|---|"]
         parts.append("\n".join([*head, *map(_row, keys), ""]))
     return "\n".join(parts)
@@ -33,7 +31,7 @@ def markdown() -> str:
 def _row(key: Key) -> str:
     shown = " ".join(f"`{each}`" for each in key.shown.split())
     asks = " (asks)" if key.dangerous else ""
-    where = ", ".join(WHERE[pane] for pane in key.panes)
+    where = ", ".join(LISTS[pane] for pane in key.panes)
     return f"| {shown} | {key.of or key.id} | {key.help}{asks} | {where} |"
 
 

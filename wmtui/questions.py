@@ -96,7 +96,8 @@ def drain_daemon(status: Status) -> Question:
 def resume(status: Status, pool: Pool) -> Question:
     lines = (
         _on(status),
-        f"pool   {clean(pool.name)} is draining: {plural(pool.running, 'child')} left",
+        f"pool   {clean(pool.name)} "
+        + (f"is draining: {plural(pool.running, 'child')} left" if pool.running else "is drained: no child is left"),
         f"then   {plural(pool.wanted, 'child')} run again and take jobs",
     )
     return Question(f"Resume pool {clean(pool.name)}?", lines, "resume", command=command("resume", pool.name))

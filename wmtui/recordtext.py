@@ -1,12 +1,15 @@
 """Long texts to scroll in: the whole record of a failed job, a job of the queue, a child. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
 from wmcore.protocol.messages import Attempt, Child, FailedRecord, JobClass, QueuedJob, Status
 from wmtui.formatting import age, count, duration, memory, number, rate, stamp
+from wmtui.glyphs import Glyphs
+from wmtui.judging import Reason
 from wmtui.printing import clean, clean_block
+from wmtui.totals import STYLES, mark_of
 
 MOST = 100_000
 """Characters of one text that are shown; `wmtui failed show` prints all."""
@@ -59,6 +62,14 @@ def _block(text: str, where: str = "wmtui failed show") -> str:
 def _add_facts(text: Text, facts: Iterable[tuple[str, str]]) -> None:
     for name, value in facts:
         text.append(f"{name:<12}", "bold").append(f"{value}\n")
+
+
+def wrongs_text(reasons: Sequence[Reason], glyphs: Glyphs) -> Text:
+    text = Text()
+    for reason in reasons:
+        text.append(f"{mark_of(reason, glyphs)} {reason.state.lower()}\n", STYLES[reason.state])
+        text.append(f"{clean(reason.text)}\n\n")
+    return text if reasons else Text("Nothing is wrong now.")
 
 
 def job_text(job: QueuedJob, now: float) -> Text:

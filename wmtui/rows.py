@@ -10,6 +10,7 @@ from wmtui.glyphs import Glyphs
 from wmtui.lens import Lens, Sort
 from wmtui.pending import Pending
 from wmtui.printing import clean
+from wmtui.trend import Trend
 
 PoolKey = tuple[str, str]  # (pool, "") or (pool, class)
 
@@ -18,16 +19,16 @@ POOL_COLUMNS = (
     Column("done", Cell("DONE"), 4, most=11, right=True),
     Column("failed", Cell("FAIL"), 4, most=9, right=True),
     Column("rate", Cell("JOB/S"), 5, right=True),
-    Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 8, rank=2, most=60, bars=True),
-    Column("p50", Cell("P50"), 5, rank=4, right=True),
-    Column("p95", Cell("P95"), 5, rank=1, right=True),
-    Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
+    Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 7, rank=2, most=60, bars=True),
+    Column("p50", Cell("LATE50"), 6, rank=4, right=True),
+    Column("p95", Cell("LATE95"), 6, rank=1, right=True),
+    Column("lateness", Cell("LATENESS", short="LATE"), 7, rank=3, most=60, bars=True),
     Column("ready", Cell("READY"), 5, right=True),
     Column("later", Cell("LATER"), 5, rank=1, right=True),
     Column("running", Cell("RUN"), 3, rank=1, right=True),
     Column("oldest", Cell("OLDEST"), 6, rank=5, right=True),
     Column("retried", Cell("RETRY"), 5, rank=6, most=9, right=True),
-    Column("p99", Cell("P99"), 5, rank=7, right=True),
+    Column("p99", Cell("LATE99"), 6, rank=7, right=True),
     Column("work50", Cell("TOOK50"), 6, rank=8, right=True),
     Column("work95", Cell("TOOK95"), 6, rank=9, right=True),
 )
@@ -65,7 +66,7 @@ QUEUE_COLUMNS = (
     Column("in", Cell("IN/S"), 5, right=True),
     Column("out", Cell("OUT/S"), 5, right=True),
     Column("clears", Cell("CLEARS"), 8, rank=1, right=True),
-    Column("p95", Cell("P95"), 5, rank=2, right=True),
+    Column("p95", Cell("LATE95"), 6, rank=2, right=True),
     Column("pool", Cell("POOL"), 8, rank=4, most=16),
     Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
 )
@@ -133,8 +134,8 @@ def pool_titles(status: Status, lens: Lens, glyphs: Glyphs) -> dict[str, Cell]:
     late = f"{glyphs.at_most}{BAR_WORDS[lateness_top(status.classes)]}"
     rates = f"{glyphs.at_most}{compact(rate_top(status.classes))}"
     return {
-        "lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"LATE{late}"),
-        "rates": Cell(f"JOBS/S, 60 s, {rates}", short=f"J/S{rates}"),
+        "lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"{'LATE'[: 7 - len(late)]}{late}"),
+        "rates": Cell(f"JOBS/S, 60 s, {rates}", short=f"J/S{rates}" if len(rates) <= 4 else f"{rates}/s"),
         **sort_title(POOL_COLUMNS, lens, glyphs),
     }
 
@@ -145,9 +146,16 @@ def sort_title(columns: Sequence[Column], lens: Lens, glyphs: Glyphs) -> dict[st
         if column.id == lens.sorted_by:
             mark = glyphs.down if lens.descending else glyphs.up
             title = column.title.text + mark
-            short = title if len(title) <= column.width else title[: column.width - 1] + mark
-            return {column.id: Cell(title, column.title.style, short=short)}
+            return {column.id: Cell(title, column.title.style, short=_with_mark(column, mark))}
     return {}
+
+
+def _with_mark(column: Column, mark: str) -> str:
+    """The title made shorter for the mark, but for the number at its end: LAT95 is not LATE9."""
+    title = column.title.text
+    number = title[len(title.rstrip("0123456789")) :]
+    word = title.removesuffix(number)[: max(1, column.width - 1 - len(number))]
+    return word + number + mark
 
 
 PoolItem = tuple[str, Pool | None, JobClass | None]
@@ -209,7 +217,7 @@ def pool_row(pool: Pool, glyphs: Glyphs, pending: Pending | None) -> Row:
 def class_row(pool: str, each: JobClass, top: float, most: float, glyphs: Glyphs) -> Row:
     queue = each.queue
     rates = Cell(values=tuple(each.rate_history), hi=most)
-    paused = Cell(f"{glyphs.paused} paused", "bold yellow")
+    paused = Cell(f"{glyphs.paused} paused", "bold yellow", short=f"{glyphs.paused}paused")
     cells = (
         Cell(" " + clean(each.name)),
         _exact(each.completed),
@@ -318,15 +326,15 @@ def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
     return {"lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"LATE{late}")}
 
 
-def queue_rows(status: Status, lens: Lens, glyphs: Glyphs) -> Rows:
+def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows:
     pools = {name: pool.name for pool in status.pools for name in pool.workers}
     top = BAR_STEPS_MS[lateness_top(status.classes)]
     return Rows(
-        lens.see(status.classes), lambda each: each.name, lambda each: queue_row(each, pools, top, glyphs)
+        lens.see(status.classes), lambda each: each.name, lambda each: queue_row(each, pools, top, trend, glyphs)
     )
 
 
-def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyphs) -> Row:
+def queue_row(each: JobClass, pools: Mapping[str, str], top: float, trend: Trend, glyphs: Glyphs) -> Row:
     queue = each.queue
     paused = Cell(f"{glyphs.paused} paused", "bold yellow", short="paused")
     cells = (
@@ -337,7 +345,7 @@ def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyp
         Cell(duration(queue.oldest)),
         Cell(rate(queue.in_rate)),
         Cell(rate(queue.out_rate if queue.out_rate is not None else each.rate)),
-        paused if each.paused else Cell(clears(queue)),
+        paused if each.paused else Cell(clears(each.name, queue, trend)),
         Cell(duration(each.lateness.p95)),
         Cell(clean(pools.get(each.name, ""))),
         Cell(values=tuple(each.lateness_history), hi=top),
@@ -345,19 +353,12 @@ def queue_row(each: JobClass, pools: Mapping[str, str], top: float, glyphs: Glyp
     return Row(each.name, cells)
 
 
-STEADY = 1.05
-"""So little more comes in than goes out that neither is to be told from the other."""
-
-
-def clears(queue: Queue) -> str:
+def clears(name: str, queue: Queue, trend: Trend) -> str:
     """When nothing is ready any more, if things stay as they are."""
     if not queue.ready:
         return ""
-    if queue.clears_in is not None:
-        return duration(queue.clears_in)
-    if queue.in_rate is None or queue.out_rate is None:
-        return NOTHING
-    return "steady" if queue.in_rate <= queue.out_rate * STEADY else "never"
+    found = trend.clears_in(name, queue)
+    return trend.word(name, queue) or NOTHING if found is None else duration(found)
 
 
 def job_rows(jobs: Sequence[QueuedJob], now: float, glyphs: Glyphs) -> Rows:

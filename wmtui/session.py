@@ -8,6 +8,7 @@ from wmtui.failedlist import FailedList, retried
 from wmtui.feed import Connecting, Feed, Frame, Greeted, Lost, News
 from wmtui.picture import Link, Phase, Picture
 from wmtui.stretch import Stretch
+from wmtui.trend import Trend
 
 
 class Session:
@@ -20,6 +21,7 @@ class Session:
         self.jobs: Stretch[QueuedJob] = Stretch()
         self.jobs_of: str | None = None  # the class
         self.jobs_text = ""  # their filter, as it was typed
+        self.trend = Trend()
         self.ended: Bulk | None = None  # the newest frame brought the end of it
         self.hello: HelloReply | None = None
         self.held: Status | None = None  # the picture is held still: this is shown, whatever comes
@@ -78,5 +80,6 @@ class Session:
                 said = "connected again" if self.picture.link.reason else ""
                 self.picture = self.picture.with_status(status, now)
                 self.failed.merge(status.failed)
+                self.trend.take(status)
                 return said
         return ""

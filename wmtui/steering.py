@@ -100,22 +100,22 @@ class Steering:
     def pause_or_unpause(self, each: JobClass) -> None:
         (self.unpause if each.paused else self.pause)(each)
 
-    def kill(self, children: Sequence[Child]) -> None:
+    def kill(self, children: Sequence[Child], done: Callable[[], None] | None = None) -> None:
         requests = [Kill(slot=child.slot, pid=child.pid, job=child.job) for child in children]
         one, question = children[0], questions.kill(self._seen(), children)
         if len(children) > 1:
-            self._do(question, requests, self._tally(requests, "killed"))
+            self._do(question, requests, self._tally(requests, "killed", done))
         else:
             told = f"killed the child in slot {one.slot} (pid {one.pid})"
-            self._do(question, requests, lambda _: self._desk.say(told))
+            self._do(question, requests, self._saying(told, done))
 
-    def recycle(self, children: Sequence[Child]) -> None:
+    def recycle(self, children: Sequence[Child], done: Callable[[], None] | None = None) -> None:
         one, requests = children[0], [Recycle(slot=child.slot) for child in children]
         if len(children) > 1:
-            self._do(None, requests, self._tally(requests, "replaced (after their jobs)"))
+            self._do(None, requests, self._tally(requests, "replaced (after their jobs)", done))
         else:
             told = f"the child in slot {one.slot} (pid {one.pid}) leaves after its job and is replaced"
-            self._do(None, requests, lambda _: self._desk.say(told))
+            self._do(None, requests, self._saying(told, done))
 
     def recycle_pool(self, pool: Pool) -> None:
         told = f"the children of pool {clean(pool.name)} are replaced, each after its job"
@@ -187,7 +187,17 @@ class Steering:
         else:
             self._desk.ask(question, send)
 
-    def _tally(self, requests: Sequence[Request], did: str) -> Callable[[Any], None]:
+    def _saying(self, told: str, done: Callable[[], None] | None) -> Callable[[Any], None]:
+        def say(reply: Any) -> None:
+            self._desk.say(told)
+            if done is not None:
+                done()
+
+        return say
+
+    def _tally(
+        self, requests: Sequence[Request], did: str, finished: Callable[[], None] | None
+    ) -> Callable[[Any], None]:
         """Says what became of all of them when the last one is answered."""
         replies: list[Any] = []
 
@@ -198,6 +208,8 @@ class Steering:
                 done = f"{did} {len(requests) - len(refused)} of {plural(len(requests), 'child')}"
                 why = f", {len(refused)} refused: {'; '.join(sorted(set(refused))[:3])}" if refused else ""
                 self._desk.say(done + why, error=bool(refused))
+                if finished is not None:
+                    finished()
 
         return told
 

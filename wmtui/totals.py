@@ -6,7 +6,7 @@ from msgspec import structs
 
 from wmcore.model import COUNT_LIMIT, PoolState
 from wmcore.protocol.messages import Backend, JobClass, Pool, Status
-from wmtui.cells import Cell
+from wmtui.cells import Cell, Part, choose_parts
 from wmtui.formatting import age, compact, duration, memory, number, rate, spark
 from wmtui.glyphs import Glyphs
 from wmtui.judging import Reason, State, Thresholds, judge
@@ -45,58 +45,63 @@ def bounded(values: Iterable[int | None]) -> str:
 
 
 def lines(status: Status, glyphs: Glyphs, width: int) -> list[list[Cell]]:
-    return [_throughput(status, glyphs, width), _backlog(status, glyphs, width)]
+    """What has no room is left out, the least important first: bars that grew and shrank with it would mislead."""
+    bars = max(8, min(SECONDS, width - 68))
+    return [choose_parts(make(status, glyphs, bars), width - 2) for make in (_throughput, _backlog)]
 
 
-def _bars(width: int) -> int:
-    return max(8, min(SECONDS, width - 64))
-
-
-def _throughput(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
+def _throughput(status: Status, glyphs: Glyphs, bars: int) -> list[Part]:
     values = together([each.rate_history for each in status.classes])
     top = nice(max((value for value in values if value is not None), default=0))
     total = sum(each.rate for each in status.classes)
-    late = sum(each.retried for each in status.classes)
     return [
-        Cell(f"jobs/s {rate(total):>6}", "bold"),
-        Cell(f"{spark(values, _bars(width), top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s"),
-        Cell(f"done {compact(sum(each.completed for each in status.classes))}"),
-        Cell(f"failed {number(sum(each.failed for each in status.classes))}"),
-        Cell(f"retried {number(late)}"),
+        (0, Cell(f"jobs/s {rate(total):>6}", "bold")),
+        (0, Cell(f"{spark(values, bars, top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s")),
+        (3, Cell(f"done {compact(sum(each.completed for each in status.classes))}")),
+        (1, Cell(f"failed {number(sum(each.failed for each in status.classes))}")),
+        (2, Cell(f"retried {number(sum(each.retried for each in status.classes))}")),
     ]
 
 
-def _backlog(status: Status, glyphs: Glyphs, width: int) -> list[Cell]:
+def _backlog(status: Status, glyphs: Glyphs, bars: int) -> list[Part]:
     queues = [each.queue for each in status.classes]
     top = lateness_top(status.classes)
-    bars = spark(latest(status.classes), _bars(width), BAR_STEPS_MS[top], glyphs.ascii_only)
+    late = spark(latest(status.classes), bars, BAR_STEPS_MS[top], glyphs.ascii_only)
     oldest = max((queue.oldest or 0.0 for queue in queues), default=0.0)
     p95 = max((each.lateness.p95 for each in status.classes if each.lateness.p95 is not None), default=None)
     resident = sum(child.rss or 0 for child in status.children)
     return [
-        Cell(f"late   {duration(p95):>6}", "bold"),
-        Cell(f"{bars} {glyphs.at_most}{BAR_WORDS[top]} p95"),
-        Cell(f"ready {bounded(queue.ready for queue in queues)}" + (f" oldest {duration(oldest)}" if oldest else "")),
-        Cell(f"later {bounded(queue.delayed for queue in queues)}"),
-        Cell(f"mem {memory(resident)}"),
+        (0, Cell(f"late   {duration(p95):>6}", "bold")),
+        (0, Cell(f"{late} {glyphs.at_most}{BAR_WORDS[top]} p95")),
+        (1, Cell(f"ready {bounded(queue.ready for queue in queues)}")),
+        *([(2, Cell(f"oldest {duration(oldest)}"))] if oldest else []),
+        (3, Cell(f"later {bounded(queue.delayed for queue in queues)}")),
+        (4, Cell(f"mem {memory(resident)}")),
     ]
 
 
 STYLES = {State.OK: "", State.UNKNOWN: "", State.WARNING: "bold yellow", State.CRITICAL: "bold red"}
 
 
-def worst(status: Status, glyphs: Glyphs) -> list[Cell]:
-    """The one line: a mark, and what it means."""
-    verdict = judge(status, Thresholds())
-    # what a banner says already comes only where there is nothing else
+def wrongs(status: Status) -> list[Reason]:
+    """The gravest first; what a banner says already stands at the end."""
     rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
-    reasons = [*rest.reasons, *_newly_failed(status)] or list(verdict.reasons)
+    told = [reason for reason in judge(status, Thresholds()).reasons if reason not in rest.reasons]
+    return [*rest.reasons, *_newly_failed(status), *told]
+
+
+def worst(status: Status, glyphs: Glyphs, all_key: str = "") -> list[Cell]:
+    """The one line: a mark, and what it means. `all_key` shows the others."""
+    reasons = wrongs(status)
     if not reasons:
-        return [Cell(glyphs.good), Cell(clean(verdict.summary))]
-    more = f"1 of {len(reasons)}: " if len(reasons) > 1 else ""
-    mark = glyphs.bad if reasons[0].state is State.CRITICAL else "!"
+        return [Cell(glyphs.good), Cell(clean(judge(status, Thresholds()).summary))]
+    more = f"1 of {len(reasons)}{f' ({all_key} shows all)' if all_key else ''}: " if len(reasons) > 1 else ""
     style = STYLES[reasons[0].state]
-    return [Cell(mark, style), Cell(more + clean(reasons[0].text), style)]
+    return [Cell(mark_of(reasons[0], glyphs), style), Cell(more + clean(reasons[0].text), style)]
+
+
+def mark_of(reason: Reason, glyphs: Glyphs) -> str:
+    return glyphs.bad if reason.state is State.CRITICAL else "!"
 
 
 def _not_draining(status: Status) -> list[Pool]:

@@ -4,7 +4,17 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from wmcore.protocol.messages import Child, FailedGroup, FailedSummary, JobClass, Pool, QueuedJob, Status
+from wmcore.protocol.messages import (
+    Child,
+    FailedGroup,
+    FailedSummary,
+    JobClass,
+    Percentiles,
+    Pool,
+    QueuedJob,
+    Status,
+)
+from wmtui.formatting import count, duration
 from wmtui.printing import clean
 from wmtui.rows import PoolKey, child_key
 
@@ -72,8 +82,18 @@ class Target:
             return None
         return next((job for job in self.jobs if job.id == self.key), None)
 
+    def told(self) -> str:
+        """What the status line says of the row: what the table had to cut, or had no room for."""
+        if (each := self.job_class()) is None:
+            return self.detail()
+        late, took = each.lateness, each.process
+        figures = f"late {_both(late)}  takes {_both(took)}" if took.p50 is not None else "no job in the last 60 s"
+        if each.paused:
+            figures = f"paused: {count(each.queue.ready)} ready jobs wait until P lets it run again"
+        return f"{clean(each.name)}  {figures}"
+
     def detail(self) -> str:
-        """The row in full, where the table may have had to cut it."""
+        """The row in full, to be taken away."""
         if self.pane == "failed":
             record = next((each for each in self.records if each.id == self.key), None)
             return clean(f"{record.id} {record.class_name}: {record.error}") if record else ""
@@ -90,3 +110,7 @@ class Target:
         if pool is None or self.status is None:
             return ""
         return clean(f"pool {pool.name}: {pool.error or ', '.join(pool.workers)}   {self.status.conf}")
+
+
+def _both(figures: Percentiles) -> str:
+    return f"p50 {duration(figures.p50)} p95 {duration(figures.p95)}"

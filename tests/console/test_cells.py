@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from wmtui.cells import Cell, Column, Row, choose_parts, cut, draw, draw_free, layout, needs
+from wmtui.cells import Cell, Column, Row, choose_parts, cut, draw, draw_free, layout, needs, spreads, wrap
 from wmtui.glyphs import ASCII, UNICODE
 from wmtui.rows import CHILD_COLUMNS, FAILED_COLUMNS, POOL_COLUMNS
 
@@ -69,3 +69,25 @@ def test_a_headline_drops_the_least_important() -> None:
     assert [cell.text for cell in choose_parts(parts, 26)] == ["long name", "state", "first"]
     assert [cell.text for cell in choose_parts(parts, 12)] == ["name", "state"]
     assert [cell.text for cell in choose_parts(parts, 3)] == ["name", "state"]
+
+
+def test_what_has_no_room_goes_on_in_the_next_line() -> None:
+    line = [Cell("slow DRAINING", "bold"), Cell("2 children still at work; D resumes it"), Cell("waits for slot 12")]
+    assert [[cell.text for cell in part] for part in wrap(line, 60, 2)] == [
+        ["slow DRAINING", "2 children still at work; D resumes it"], ["", "waits for slot 12"],
+    ]  # fmt: skip
+    assert [cell.style for cell in wrap(line, 40, 9)[0]] == ["bold", ""]
+    assert wrap(line, 90, 2) == [line]
+    whole = "a reason that is longer than two of these lines"
+    assert [[cell.text for cell in part] for part in wrap([Cell(whole)], 20, 2)] == [
+        ["a reason that is"], ["", "longer than two of these lines"],  # the widget cuts the last one
+    ]  # fmt: skip
+    assert [part[-1].text for part in wrap([Cell("x" * 45)], 20, 9)] == ["x" * 20, "x" * 18, "x" * 7]
+
+
+def test_columns_that_have_no_room_come_beside_the_first_one() -> None:
+    columns = [Column("name", Cell("NAME"), 6), Column("a", Cell("A"), 5), Column("b", Cell("B"), 5, rank=1),
+               Column("c", Cell("C"), 5, rank=2), Column("d", Cell("D"), 5, rank=3)]  # fmt: skip
+    assert [[i for i, _ in places] for places in spreads(columns, 18, {})] == [[0, 1, 2], [0, 3, 4]]
+    assert [[i for i, _ in places] for places in spreads(columns, 12, {})] == [[0, 1], [0, 2], [0, 3], [0, 4]]
+    assert len(spreads(columns, 80, {})) == len(spreads(columns, 3, {})) == 1

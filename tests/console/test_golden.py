@@ -81,7 +81,7 @@ async def test_at_80x24_everything_is_to_be_seen_at_once(
     async with console(daemon) as c:
         lines = lines_of(c.app)
         assert all(len(line) == 80 for line in lines) and len(lines) == 24
-        heads = [i for i, line in enumerate(lines) if line.split()[:1] in (["CLASS"], ["SLOT"], ["FAILED"])]
+        heads = [i for i, line in enumerate(lines) if line[1:].split()[:1] in (["CLASS"], ["SLOT"], ["FAILED"])]
         assert len(heads) == 3
         for head, following in zip(heads, [*heads[1:], 22], strict=True):
             assert sum(bool(line.strip()) for line in lines[head + 1 : following]) >= 2, lines[head]
@@ -158,7 +158,7 @@ async def test_a_record(daemon: Daemon) -> None:
 async def test_help(daemon: Daemon) -> None:
     async with console(daemon, (80, 60)) as c:
         await c.press("question_mark")
-        await c.sees("keys and columns")
+        await c.sees("help for Overview")
         same(c, "help-80x60")
 
 
@@ -172,16 +172,16 @@ async def test_nothing_there_yet(daemon: Daemon) -> None:
         assert daemon.commands() == []
 
 
-@pytest.mark.parametrize("size", [(60, 15), (61, 16), (100, 30), (200, 50), (40, 10), (20, 3), (1, 1)])
-async def test_any_size_is_drawn(daemon: Daemon, size: tuple[int, int]) -> None:
+async def test_any_size_is_drawn(daemon: Daemon) -> None:
     busy(daemon)
     async with console(daemon) as c:
-        await c.pilot.resize_terminal(*size)
-        await c.until(lambda: len(lines_of(c.app)) == size[1])
-        assert {len(line) for line in lines_of(c.app)} == {size[0]}
-        if size == (40, 10):
-            await c.sees("needs 60x15, is 40x10")
-            assert len(c.text.strip().splitlines()) == 1
+        for width, height in ((60, 15), (61, 16), (100, 30), (200, 50), (40, 10), (20, 3), (1, 1)):
+            await c.pilot.resize_terminal(width, height)
+            await c.until(lambda height=height: len(lines_of(c.app)) == height)
+            assert {len(line) for line in lines_of(c.app)} == {width}
+            if (width, height) == (40, 10):
+                await c.sees("needs 60x15, is 40x10")
+                assert len(c.text.strip().splitlines()) == 1
 
 
 async def test_a_thousand_children(daemon: Daemon) -> None:

@@ -119,17 +119,17 @@ def own(tmp_path: Path, text: str) -> keymap.Keymap:
 
 
 async def test_keys_can_be_given_anew(daemon: Daemon, tmp_path: Path) -> None:
-    keys = own(tmp_path, 'drain: ctrl+d\nscale.up: ["w", "+"]\ndetach: Z\n')
+    keys = own(tmp_path, 'drain: ctrl+d\nscale.up: ["x", "+"]\ndetach: Z\n')
     async with console(daemon, keys=keys) as c:
         assert "ctrl+d drain" in c.text and "Z detach" in c.text
         await c.press("D", "q")
         await c.settled()
         assert c.app.return_code is None and not isinstance(c.app.screen, Confirm)
-        await c.press("w", "plus")
+        await c.press("x", "plus")
         await c.sees("PENDING default 4 > 6")
         await c.press("escape", "ctrl+d")
         await c.sees("Drain pool default?")
-        await c.press("n", "question_mark")
+        await c.press("n", "question_mark", "space")
         await c.sees("ctrl+d")
 
 

@@ -71,7 +71,11 @@ async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
         daemon.status.classes[1].queue.oldest = 400_000.0
         daemon.status.classes[0].paused = True
         await c.frame()
-        await c.sees(f"✗  1 of 2: {B}: the oldest job waiting for 6m40s (critical above")
+        await c.sees(f"✗  1 of 2 (a shows all): {B}: the oldest job waiting for 6m40s")
+        await c.press("a")
+        await c.sees("all that is wrong with web3")
+        await c.sees(f"{A} is paused, 3 jobs waiting")
+        await c.sees("(critical above 5m00s)")
 
 
 async def test_a_hundred_classes_leave_room_for_children_and_failed_jobs(daemon: Daemon) -> None:
@@ -135,7 +139,7 @@ async def test_the_order_is_shown_and_the_cursor_stays_on_its_row(daemon: Daemon
     async with console(daemon) as c:
         table = c.app.main.children_view.children_table
         await c.press("2", "down", "s", "s", "s")
-        await c.sees("sorted by done, most first")
+        await c.sees("sorted by DONE, most first")
         await c.sees("DONE▼")
         done = [child.jobs_done for child in table.rows.items]
         assert done == sorted(done, reverse=True) and table.cursor_key == (1, 4721)
@@ -383,24 +387,25 @@ async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
         await c.asked(m.Stop(now=True))
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("scael 3", "there is no 'scael'"),
+async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon) -> None:
+    nonsense = (
+        ("scael 3", "there is no 'scael'; did you mean scale?"),
         ("scale", "the following arguments are required"),
         ("scale nope 3", "there is no pool 'nope'; there is default"),
-        ("pause nope", "there is no class 'nope'"),
+        ("drain Default", "there is no pool 'Default'; did you mean default?"),
+        ("pause nope", f"there is no class 'nope'; there is {A}, {B}"),
+        ("pause Sandbox.worker.b", f"did you mean {B}?"),
+        ("pause b", f"there is no class 'b'; did you mean {B}?"),
         ("kill 77", "there is no child in slot 77"),
         ("failed retry", "it goes: wmtui failed retry ID"),
         ("attach x", "attach is for the shell"),
-        ("sort nope", "sort: this list has name, p95, ready"),
+        ("sort nope", "sort: this list has class, late95, ready"),
         ('log "', "No closing quotation"),
-    ],
-)
-async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon, line: str, said: str) -> None:
+    )
     async with console(daemon, (160, 40)) as c:
-        await typed(c, line)
-        await c.sees(said)
+        for line, said in nonsense:
+            await typed(c, line)
+            await c.sees(said)
         assert daemon.commands() == []
 
 
@@ -413,7 +418,7 @@ async def test_commands_that_look(daemon: Daemon) -> None:
             ("failed groups", "2 groups by class and error"), ("failed list", "enter open"),
             (f"jobs --class {B} --state ready", "filter state:ready"),
             ("view q", "[3 Queue]"), ("status", "[1 Overview]"),
-            ("sort ready", "sorted by ready, most first"), ("check", "OK: 4 of 4 children running"),
+            ("sort late95", "sorted by LATE95, most first"), ("check", "OK: 4 of 4 children running"),
             ("failed show 0-12", "attempt 4"),
         ):  # fmt: skip
             await typed(c, line)
@@ -430,6 +435,10 @@ async def test_tab_completes_and_up_brings_back(daemon: Daemon) -> None:
         await c.asked(m.Unpause(class_name=A))
         await c.press("colon", "up")
         assert c.app.main.prompt.line.value == f"unpause {A}"
+        await c.press("escape", "colon", *"pause ")
+        await c.sees(f" {A}  {B}")  # what may follow, before a letter of it is typed
+        await c.press("tab", "tab")
+        assert c.app.main.prompt.line.value == f"pause {B}"
         await c.press("escape")
         assert c.app.main.prompt.display is False
 

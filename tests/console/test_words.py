@@ -50,7 +50,7 @@ def test_one_scale_of_lateness_for_all_classes() -> None:
     assert rows.pool_titles(status, rows.CLASS_LENS, UNICODE)["lateness"].short == "LATE≤5s"
     for each in status.classes:
         each.lateness_history = [None, 3.0]
-    assert rows.pool_titles(status, rows.CLASS_LENS, ASCII)["lateness"].short == "LATE<.1s"
+    assert rows.pool_titles(status, rows.CLASS_LENS, ASCII)["lateness"].short == "LAT<.1s"
 
 
 def test_a_paused_class_says_so_in_words() -> None:

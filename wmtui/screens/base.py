@@ -4,6 +4,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import ModalScreen, Screen
 
+from wmtui import keymap
+from wmtui.widgets.drawing import bindings
+from wmtui.widgets.textline import TextLines
+
 if TYPE_CHECKING:
     from wmtui.app import ConsoleApp
 
@@ -34,3 +38,20 @@ class ConsoleModal(ModalScreen[Any], Shown):
     @property
     def console_app(self) -> "ConsoleApp":
         return cast("ConsoleApp", self.app)
+
+
+class Reading(ConsoleModal):
+    """A text over the whole screen, with a status line of its own; the keys of the views lead out of it."""
+
+    BINDINGS = bindings(keymap.VIEW_KEYS)
+
+    def action_view(self, number: int) -> None:
+        self.console_app.go_to_view(number)
+
+    def notice_changed(self) -> None:
+        if self.is_mounted:
+            notice = self.console_app.notice_cell()
+            self.query_one("#status", TextLines).set_lines([[notice]] if notice else [])
+
+    def picture_changed(self) -> None:
+        self.notice_changed()

@@ -1,6 +1,6 @@
 """The frame of the console: header, names of the views, banners, one view, status line, hints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.widgets import ContentSwitcher
@@ -9,8 +9,10 @@ from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter
 from wmtui import bulkwords, commanding, commandline, headline, keymap
 from wmtui.cells import Cell
+from wmtui.keymap import VIEWS
 from wmtui.messages import CursorMoved, Said
 from wmtui.picture import Phase
+from wmtui.printing import clean
 from wmtui.screens.base import ConsoleScreen
 from wmtui.views.base import View
 from wmtui.views.children import Children
@@ -58,6 +60,7 @@ class MainScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self.set_focus(self.view.pane)  # at once: focus() waits, and keys typed meanwhile go elsewhere
+        self.view.show_active()
 
     def on_resize(self) -> None:
         if self.is_mounted:
@@ -98,6 +101,7 @@ class MainScreen(ConsoleScreen):
         self._paint_status()
 
     def on_descendant_focus(self) -> None:
+        self.view.show_active()
         self._paint_status()
 
     def _paint_status(self) -> None:
@@ -107,11 +111,17 @@ class MainScreen(ConsoleScreen):
         run = bulkwords.running(app.status)
         pending = app.pending_cell()
         progress = bulkwords.progress(run) if run is not None else None
-        cell = pending or progress or app.notice_cell() or Cell(view.note() or view.target.detail(), "dim")
+        marked = Cell(view.marked(), "bold") if view.marked() else None
+        told = Cell(view.note() or view.target.told(), "dim")
+        cell = self._typed() or pending or progress or app.notice_cell() or marked or told
         self._lines("status").set_lines([[cell]])
+        each, pool = view.target.job_class(), view.target.pool()
         states = [name for name, so in (
             ("typing", self.prompt.kind),
             ("pending", pending), ("lost", app.disconnected), ("bulk", run), ("held", app.session.held),
+            ("marked", marked), ("lists", len(view.open_panes()) > 1), ("columns", view.pane.spreads > 1),
+            ("class", each and not each.paused), ("paused", each and each.paused),
+            ("draining", pool and pool.state == "draining"),
         ) if so]  # fmt: skip
         keys = app.keys.hints(("frame", "view"), view.pane.pane, states, bool(app.why_no_writing()))
         self._lines("hints").set_parts(hint_cells(keys), [])
@@ -123,11 +133,16 @@ class MainScreen(ConsoleScreen):
 
     def show_view(self, number: int, remember: bool = True) -> None:
         if number != self.number:
+            self.console_app.unsay()
+            if n := self.view.drop_marks():
+                marks = "1 mark is" if n == 1 else f"{n:,} marks are"
+                self.console_app.say(f"{marks} gone, unused: {VIEWS[self.number - 1]} was left")
             if remember:
                 self._came_from = [*self._came_from, self.number][-MOST_BACK:]
             self.number = number
             self.query_one("#views", ContentSwitcher).current = self.view.id
         self.set_focus(self.view.pane)
+        self.view.show_active()
         self.view.entered()
         self.picture_changed()
 
@@ -170,15 +185,26 @@ class MainScreen(ConsoleScreen):
 
     def ask_line(self, kind: str, text: str) -> None:
         self._filter_before = text
-        self.prompt.begin(kind, text, self._complete if kind == "command" else None)
+        self.prompt.begin(kind, text, self._candidates if kind == "command" else None)
         self._paint_status()
 
-    def _complete(self, line: str) -> str | None:
-        app, lens = self.console_app, self.view.lenses.get(self.view.pane.pane)
-        sorts = [sort.column for sort in lens.sorts] if lens is not None else []
-        return commandline.complete(line, app.status, sorts, [app.called(each) for each in app.sessions])
+    def _words(self, line: str) -> Sequence[str]:
+        app = self.console_app
+        daemons = [app.called(each) for each in app.sessions]
+        return commandline.candidates(line, app.status, list(self.view.orders()), daemons)
+
+    def _candidates(self, line: str) -> Sequence[str]:
+        return [commandline.completed(line, word) for word in self._words(line)]
+
+    def _typed(self) -> Cell | None:
+        """While a command is typed: what the word at its end may become, else what the verb does."""
+        if self.prompt.kind != "command":
+            return None
+        line = self.prompt.line.value
+        return Cell(clean("  ".join(self._words(line)) or commandline.usage(line)), "bold")
 
     def on_input_changed(self) -> None:
+        self._paint_status()
         if self.prompt.kind == "filter" and self.view.filters_at_once:
             self._try(lambda: self.view.set_filter(self.prompt.line.value), quietly=True)
 
@@ -208,6 +234,9 @@ class MainScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.console_app.disconnected if action == "reconnect" else True
+
+    def action_wrongs(self) -> None:
+        self.console_app.open_wrongs()
 
     def action_command(self) -> None:
         self.ask_line("command", "")

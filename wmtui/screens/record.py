@@ -7,14 +7,14 @@ from wmtui import keymap
 from wmtui.cells import Cell
 from wmtui.printing import clean
 from wmtui.recordtext import record_text
-from wmtui.screens.base import ConsoleModal
+from wmtui.screens.base import Reading
 from wmtui.widgets.drawing import bindings
 from wmtui.widgets.hints import hint_cells
 from wmtui.widgets.page import Page
 from wmtui.widgets.textline import TextLines
 
 
-class RecordScreen(ConsoleModal):
+class RecordScreen(Reading):
     BINDINGS = bindings(keymap.of_scope("record"))
 
     def __init__(self, failed_id: str) -> None:

@@ -8,12 +8,12 @@ from textual.binding import Binding
 
 from wmtui.cells import Cell
 from wmtui.printing import clean
-from wmtui.screens.base import ConsoleModal
+from wmtui.screens.base import Reading
 from wmtui.widgets.page import Page
 from wmtui.widgets.textline import TextLines
 
 
-class TextPage(ConsoleModal):
+class TextPage(Reading):
     BINDINGS = [Binding("q,escape,backspace,enter", "back", show=False), Binding("y", "copy", show=False)]  # noqa: RUF012
 
     def __init__(self, title: str, text: Callable[[], Text]) -> None:
@@ -27,6 +27,7 @@ class TextPage(ConsoleModal):
         glyphs = self.console_app.glyphs
         yield TextLines(glyphs, "title")
         yield Page()
+        yield TextLines(glyphs, "status")
         yield TextLines(glyphs, "hints")
 
     def on_mount(self) -> None:
@@ -35,6 +36,7 @@ class TextPage(ConsoleModal):
         self._paint_lines()
 
     def picture_changed(self) -> None:
+        super().picture_changed()
         if self.is_mounted and (text := self._make()) != self._shown:
             self._shown = text
             self.query_one(Page).show(text)
@@ -49,7 +51,7 @@ class TextPage(ConsoleModal):
     def _paint_lines(self) -> None:
         title = [Cell(clean(self._title), "bold"), Cell(self.query_one(Page).seen(), "dim")]
         self.query_one("#title", TextLines).set_lines([title])
-        hints = [Cell("q back"), Cell("up/down pgup/pgdn scroll"), Cell("y copy")]
+        hints = [Cell("q back"), Cell("up/down scroll"), Cell("space b page"), Cell("y copy"), Cell("1-6 view")]
         self.query_one("#hints", TextLines).set_lines([hints])
 
     def action_back(self) -> None:

@@ -1,6 +1,6 @@
 """What the views have in common: panes with a cursor, what the keys do to what it is on, filters and orders."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.containers import Vertical
@@ -49,6 +49,10 @@ class View(Vertical):
         typed in between)."""
         self._last = next((pane for pane in self.panes if self.screen.focused is pane), self._last)
         return self._last or self.panes[0]
+
+    def show_active(self) -> None:
+        for pane in self.panes:
+            pane.set_active(pane is self.pane)
 
     def open_panes(self) -> Sequence[LineTable]:
         """Those that tab goes through."""
@@ -107,6 +111,7 @@ class View(Vertical):
             if pool is not None:
                 app.steering.scale(pool, to)
         else:
+            app.unsay()
             self.open_row(target)
 
     def open_row(self, target: Target) -> None:
@@ -161,15 +166,32 @@ class View(Vertical):
             lens = self.lenses[pane] = change(self.lenses[pane])
             self.paint()
             order = "" if not lens.sorted_by else (", most first" if lens.descending else ", least first")
-            self.console_app.say(f"sorted by {lens.sort.column}{order}")
+            self.console_app.say(f"sorted by {self.pane.title_of(lens.sort.column)}{order}")
 
     def sort_by(self, column: str) -> None:
         """Raises UsageError."""
-        pane = self.pane.pane
-        orders = [sort.column for sort in self.lenses[pane].sorts] if pane in self.lenses else []
-        if column not in orders:
+        orders = self.orders()
+        if column not in orders and column not in orders.values():
             raise UsageError(f"sort: this list has {', '.join(orders) or 'one order only'}")
-        self._sorted(lambda lens: lens.sort_by(column))
+        self._sorted(lambda lens: lens.sort_by(orders.get(column, column)))
+
+    def orders(self) -> dict[str, str]:
+        """The columns by which the list can be ordered: from their titles, in small letters, to their ids."""
+        lens = self.lenses.get(self.pane.pane)
+        columns = [sort.column for sort in lens.sorts] if lens is not None else []
+        return {self.pane.title_of(column).lower(): column for column in columns}
+
+    def action_columns(self) -> None:
+        pane = self.pane
+        if pane.spreads == 1:
+            self.console_app.say("all columns have room")
+            return
+        if nth := pane.next_spread():
+            again = self.console_app.keys.shown("columns")
+            more = "the first ones again" if nth + 1 == pane.spreads else "more of them"
+            self.console_app.say(f"columns {nth + 1} of {pane.spreads}; {again}: {more}")
+        else:
+            self.console_app.unsay()
 
     # -- marks, copies -----------------------------------------------------------------------------------------------
 
@@ -178,20 +200,27 @@ class View(Vertical):
         if pane.pane in keymap.MARKED and pane.cursor_key is not None:
             pane.set_marks(pane.marks ^ {pane.cursor_key})
             pane.action_move(1)
-            self._say_marks()
+            self._said_marks()
 
     def action_mark_all(self) -> None:
         pane = self.pane
         if pane.pane in keymap.MARKED:
             pane.set_marks(frozenset(pane.rows.key(i) for i in range(len(pane.rows))))
-            self._say_marks()
+            self._said_marks()
 
     def action_unmark(self) -> None:
         self.unmark()
-        self._say_marks()
+        self.console_app.say("nothing is marked any more")
 
     def unmark(self) -> None:
         self.pane.set_marks(frozenset())
+
+    def drop_marks(self) -> int:
+        """The view is left: what is not to be seen must not be acted upon later. How many were there?"""
+        dropped = sum(len(pane.marks) for pane in self.panes)
+        for pane in self.panes:
+            pane.set_marks(frozenset())
+        return dropped
 
     def keep_marks(self, pane: LineTable) -> None:
         """Of rows that are gone the marks go too."""
@@ -199,10 +228,14 @@ class View(Vertical):
             known: set[Hashable] = {pane.rows.key(i) for i in range(len(pane.rows))}
             pane.set_marks(frozenset(pane.marks & known))
 
-    def _say_marks(self) -> None:
+    def marked(self) -> str:
+        """What the status line says while there are marks in the list that the keys act on."""
         n = len(self.pane.marks)
         does = "r retries, X deletes" if self.pane.pane == "failed" else "t replaces, K kills"
-        self.console_app.say(f"{n:,} marked: {does}, u takes the marks away" if n else "nothing is marked")
+        return f"{n:,} marked: {does} them, u takes the marks away" if n else ""
+
+    def _said_marks(self) -> None:
+        self.console_app.unsay()  # what stands there without a word being said tells how many
 
     def action_copy(self) -> None:
         if text := self.target.detail():
@@ -220,8 +253,11 @@ class View(Vertical):
     # -- steering ----------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        # without a connection r is the frame's: reconnect
-        return not (action == "retry" and self.console_app.disconnected)
+        """A key that means nothing in this list is free for others: then it is said where it is for."""
+        if action == "retry" and self.console_app.disconnected:
+            return False  # r is the frame's: reconnect
+        panes = keymap.panes_of(action)
+        return not panes or self.pane.pane in panes
 
     def action_scale(self, step: int) -> None:
         app = self.console_app
@@ -238,11 +274,11 @@ class View(Vertical):
 
     def action_kill(self) -> None:
         if children := self.or_say(self.target.children(), "a child"):
-            self.console_app.steering.kill(children)
+            self.console_app.steering.kill(children, self._unmarking())
 
     def action_recycle(self) -> None:
         if children := self.or_say(self.target.children(), "a child"):
-            self.console_app.steering.recycle(children)
+            self.console_app.steering.recycle(children, self._unmarking())
 
     def action_recycle_pool(self) -> None:
         if (pool := self.or_say(self.target.pool(), "a pool")) is not None:
@@ -259,7 +295,12 @@ class View(Vertical):
         if (group := target.group()) is not None:
             steering.bulk_group(action, group)
         elif ids := self.or_say(target.failed_ids(), "a failed job"):
-            (steering.retry if action == "retry" else steering.delete)(ids, self.unmark)
+            (steering.retry if action == "retry" else steering.delete)(ids, self._unmarking())
+
+    def _unmarking(self) -> Callable[[], None]:
+        """What was marked has been done: in this list, whichever one is looked at by then."""
+        pane = self.pane
+        return lambda: pane.set_marks(frozenset())
 
     def action_retry_all(self) -> None:
         self.console_app.say("retry all is for the Failed view (4)")
@@ -268,7 +309,9 @@ class View(Vertical):
         self.console_app.stop_bulk()
 
     def action_facet(self) -> None:
-        """Another side of the same data, where there is one."""
+        """Of the failed jobs here: in their own view, by groups."""
+        self.main.show_view(4)
+        self.main.failed_view.show_groups(True)
 
     def action_level(self) -> None:
         """Of a log."""
@@ -284,5 +327,5 @@ class View(Vertical):
 
     def or_say(self, found: T | None, what: str) -> T | None:
         if not found:
-            self.console_app.say(f"put the cursor on {what} first (tab goes to the next list)")
+            self.console_app.say(f"put the cursor on {what} first")
         return found

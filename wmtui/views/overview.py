@@ -16,7 +16,8 @@ from wmtui.widgets.textline import TextLines
 
 LEAST_HEIGHT = 3
 """A pane's title line and two rows."""
-TOTAL_LINES = 3
+TOTAL_LINES = 4
+"""Two of figures; what is most wrong may need two."""
 
 
 def share_height(height: int, wanted: Sequence[int], least: int = LEAST_HEIGHT) -> list[int]:
@@ -39,7 +40,7 @@ class Overview(View):
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
         self.lenses = {"pools": rows.CLASS_LENS, "children": rows.CHILD_LENS}
-        self.totals = TextLines(glyphs, "totals", TOTAL_LINES)
+        self.totals = TextLines(glyphs, "totals", TOTAL_LINES, steady=True)
         self.pools = LineTable("pools", rows.POOL_COLUMNS, glyphs)
         self.children_table = LineTable("children", rows.CHILD_COLUMNS, glyphs)
         self.failed = LineTable("failed", rows.FAILED_COLUMNS, glyphs, follow_top=True)
@@ -60,7 +61,8 @@ class Overview(View):
                 pane.set_rows(Rows())
             return
         glyphs, lens = app.glyphs, self.lenses["pools"]
-        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), totals.worst(status, glyphs)])
+        worst = totals.worst(status, glyphs, app.keys.shown("wrongs"))
+        self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), worst])
         self.pools.set_rows(rows.pool_rows(status, lens, glyphs, app.pending), rows.pool_titles(status, lens, glyphs))
         self.children_table.set_columns(rows.child_columns(status))
         lens = self.lenses["children"]
@@ -77,6 +79,10 @@ class Overview(View):
         self.keep_marks(self.children_table)
         self._share()
 
+    def show_active(self) -> None:
+        super().show_active()
+        self._share()
+
     def _share(self) -> None:
         height = self.size.height - self.totals.line_count
         if height <= 0:
@@ -85,6 +91,8 @@ class Overview(View):
         if self.wide:
             given = share_height(height, [pools, max(children, failed)])
             heights = [given[0], given[1], given[1]]
+        elif height < LEAST_HEIGHT * len(self.panes):  # one at a time: that which the keys act on
+            heights = [height if pane is self.pane else 0 for pane in self.panes]
         else:
             heights = share_height(height, [pools, children, failed])
         for pane, each in zip(self.panes, heights, strict=True):

@@ -38,7 +38,7 @@ class Queue(View):
             return
         glyphs, lens = self.console_app.glyphs, self.lenses["queue"]
         titles = rows.sort_title(rows.QUEUE_COLUMNS, lens, glyphs) | rows.late_title(status, glyphs)
-        self.classes_table.set_rows(rows.queue_rows(status, lens, glyphs), titles)
+        self.classes_table.set_rows(rows.queue_rows(status, lens, session.trend, glyphs), titles)
         self.say_empty(self.classes_table, "no classes")
         self.jobs.display = session.jobs_of is not None
         self.classes_table.display = not self.jobs.display or self.app.size.width >= 140

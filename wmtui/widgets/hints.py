@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from wmtui.cells import Cell
-from wmtui.headline import Part
+from wmtui.cells import Cell, Part
 from wmtui.keymap import Key
 
 

@@ -7,7 +7,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wmtui import keymap
-from wmtui.cells import Cell, Column, Layout, Row, Rows, Run, crop, draw, draw_free, layout, needs, with_note
+from wmtui.cells import Cell, Column, Layout, Row, Rows, Run, crop, draw, draw_free, needs, spreads, with_note
 from wmtui.glyphs import Glyphs
 from wmtui.messages import CursorMoved
 from wmtui.widgets.drawing import bindings, strip_of
@@ -28,6 +28,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.pane = pane
         self._follow_top = follow_top
         self.marks: frozenset[Hashable] = frozenset()
+        self.active = False
         self._columns = tuple(columns)
         self._glyphs = glyphs
         self._titles: Mapping[str, Cell] = {}
@@ -38,6 +39,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._wanted: dict[str, int] = {}
         self._layout: Layout = ()
         self._layout_width = -1
+        self._spread = 0
+        self._spreads = 1
         self._dimmed = False
 
     # -- what the screen sets ----------------------------------------------------------------------------------------
@@ -77,6 +80,43 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         if dimmed != self._dimmed:
             self._dimmed = dimmed
             self.refresh()
+
+    def set_active(self, active: bool) -> None:
+        """Its view's keys act on this list, also while a line is typed: only here a cursor is to be seen."""
+        if active != self.active:
+            self.active = active
+            self.refresh()
+
+    # -- columns -----------------------------------------------------------------------------------------------------
+
+    @property
+    def spreads(self) -> int:
+        """So many times the width of the list its columns need."""
+        return self._spreads
+
+    def next_spread(self) -> int:
+        """The columns that had no room, beside the first one; after the last ones the first again. Which are they?"""
+        self._spread = (self._spread + 1) % self._spreads
+        self._place_columns()
+        self.refresh()
+        return self._spread
+
+    def legend(self) -> list[tuple[str, str, bool]]:
+        """Each column as the screen names it, its id, and whether it is to be seen now: those first."""
+        places = dict(self._layout)
+        named = [
+            (self._title_of(column, places.get(i, column.width)), column.id, i in places)
+            for i, column in enumerate(self._columns)
+        ]
+        return sorted(named, key=lambda each: not each[2])
+
+    def title_of(self, column_id: str) -> str:
+        """As it is without the sign of the order; the id itself where there is no such column."""
+        return next((column.title.text for column in self._columns if column.id == column_id), column_id)
+
+    def _title_of(self, column: Column, width: int) -> str:
+        title = self._titles.get(column.id, column.title)
+        return title.short if title.short and len(title.text) > width else title.text
 
     # -- the cursor --------------------------------------------------------------------------------------------------
 
@@ -153,17 +193,14 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._show_cursor()
         self.refresh()
 
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
     def _place_columns(self) -> bool:
         """By what is on the screen; a column never shrinks. Did they change?"""
         width = self.size.width - MARGIN
         self._wanted = needs(self._columns, map(self._rows.__getitem__, self._seen_rows()), self._wanted)
-        places = layout(self._columns, width, self._wanted)
+        found = spreads(self._columns, width, self._wanted)
+        self._spreads = len(found)
+        self._spread = min(self._spread, len(found) - 1)
+        places = found[self._spread]
         changed = places != self._layout or width != self._layout_width
         self._layout, self._layout_width = places, width
         return changed
@@ -183,7 +220,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            words = "bold reverse" if self.has_focus else "bold underline"
+            words = "bold reverse" if self.active else "underline"
             return strip_of(self._title(width), self.rich_style, width, words, self._dimmed)
         i = y - 1 + round(self.scroll_offset.y)
         if not self._rows and y == 1 and self.empty:
@@ -192,25 +229,30 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             return strip_of([(" " * width, "")], self.rich_style, width)
         runs = draw(self._rows[i], self._columns, self._layout, width - MARGIN, self._glyphs)
         chosen = i == self._cursor
-        words = "reverse" if chosen and self.has_focus else ""
+        words = "reverse" if chosen and self.active else ""
         return strip_of([(self._sign(i), "bold"), *runs], self.rich_style, width, words, self._dimmed)
 
     def _sign(self, i: int) -> str:
         if self._rows.key(i) in self.marks:
             return self._glyphs.mark
-        return self._glyphs.cursor if i == self._cursor else " "
+        return self._glyphs.cursor if i == self._cursor and self.active else " "
 
     def _title(self, width: int) -> list[Run]:
         cells = tuple(self._titles.get(column.id, column.title) for column in self._columns)
         seen = self._seen()
         noted = with_note(cells, seen, self._columns, self._layout) if seen else cells
         row = Row(None, noted or cells)
-        runs: list[Run] = [(" ", ""), *draw(row, self._columns, self._layout, width - MARGIN, self._glyphs)]
+        sign = self._glyphs.cursor if self.active else " "
+        runs: list[Run] = [(sign, ""), *draw(row, self._columns, self._layout, width - MARGIN, self._glyphs)]
         return runs if noted is not None else [*crop(runs, max(0, width - len(seen) - 1)), (f" {seen}", "")]
 
     def _seen(self) -> str:
-        """Which rows are on the screen, where not all are."""
-        if len(self._rows) <= self._visible and not self._total:
+        """How many are marked, and which rows are on the screen, where not all are."""
+        marked = f"{len(self.marks):,} marked" if self.marks else ""
+        return "  ".join(filter(None, (marked, self._part())))
+
+    def _part(self) -> str:
+        if not self._rows or (len(self._rows) <= self._visible and not self._total):
             return ""
         top = round(self.scroll_offset.y)
         last = min(len(self._rows), top + self._visible)

@@ -15,7 +15,7 @@ class Scrolled(Message):
 
 
 class Page(VerticalScroll, can_focus=True, inherit_bindings=False):
-    BINDINGS = bindings(keymap.of_scope("move"))
+    BINDINGS = bindings([*keymap.of_scope("move"), *keymap.of_scope("text")])
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)

@@ -13,15 +13,19 @@ from wmtui.messages import Said
 SIGNS = {"filter": "/", "command": ":"}
 
 
-class Completing(Suggester):
-    """From a function to Textual's idea of one."""
+Candidates = Callable[[str], Sequence[str]]
+"""The lines that a line may become."""
 
-    def __init__(self, complete: Callable[[str], str | None]) -> None:
+
+class Completing(Suggester):
+    """The first of them, as Textual shows it behind the cursor."""
+
+    def __init__(self, candidates: Candidates) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._complete = complete
+        self._candidates = candidates
 
     async def get_suggestion(self, value: str) -> str | None:
-        return self._complete(value)
+        return next((line for line in self._candidates(value) if line.startswith(value) and line != value), None)
 
 
 class Line(Input):
@@ -29,9 +33,13 @@ class Line(Input):
         super().__init__(compact=True, select_on_focus=False, id="line")
         self.cursor_blink = False
         self.history: list[str] = []
+        self.candidates: Candidates | None = None
         self._at = 0
+        self._offered: Sequence[str] = ()
 
-    def begin(self, text: str, history: Sequence[str]) -> None:
+    def begin(self, text: str, history: Sequence[str], candidates: Candidates | None) -> None:
+        self.candidates, self._offered = candidates, ()
+        self.suggester = Completing(candidates) if candidates is not None else None
         self.history, self._at = [*history, text], len(history)
         self.value = text
         self.cursor_position = len(text)
@@ -41,7 +49,7 @@ class Line(Input):
             case "escape":
                 self.post_message(Said("", None))
             case "tab":
-                self.action_cursor_right() if self.cursor_position == len(self.value) else self.action_end()
+                self._complete()
             case "up" | "down":
                 self._at = max(0, min(self._at + (1 if event.key == "down" else -1), len(self.history) - 1))
                 self.value = self.history[self._at]
@@ -52,6 +60,17 @@ class Line(Input):
                 return
         event.stop()
         event.prevent_default()
+
+
+    def _complete(self) -> None:
+        """The first candidate; pressed again, the next one."""
+        if self.candidates is not None:
+            if self.value not in self._offered:
+                self._offered = [line for line in self.candidates(self.value) if line != self.value]
+            if self._offered:
+                at = self._offered.index(self.value) + 1 if self.value in self._offered else 0
+                self.value = self._offered[at % len(self._offered)]
+        self.action_end()
 
 
 class Prompt(Horizontal):
@@ -70,11 +89,10 @@ class Prompt(Horizontal):
     def line(self) -> Line:
         return self.query_one(Line)
 
-    def begin(self, kind: str, text: str, complete: Callable[[str], str | None] | None) -> None:
+    def begin(self, kind: str, text: str, candidates: Candidates | None) -> None:
         self.kind = kind
         self.query_one("#sign", Static).update(SIGNS[kind])
-        self.line.suggester = Completing(complete) if complete is not None else None
-        self.line.begin(text, self._history[kind])
+        self.line.begin(text, self._history[kind], candidates)
         self.display = True
         self.screen.set_focus(self.line)
 

@@ -6,31 +6,42 @@ from rich.cells import cell_len
 from textual.strip import Strip
 from textual.widget import Widget
 
-from wmtui.cells import Cell, Run, choose_parts, crop, draw_free, wrap
+from wmtui.cells import Cell, Part, Run, choose_parts, crop, draw_free, wrap
 from wmtui.glyphs import Glyphs
-from wmtui.headline import Part
 from wmtui.widgets.drawing import strip_of
+
+ROOMY = 24
+"""Lines of a screen from which on a line of the head may take a second one from the lists."""
 
 
 class TextLines(Widget):
     """As many lines as it is given; without any it takes no room."""
 
-    def __init__(self, glyphs: Glyphs, id: str, most: int = 1) -> None:  # noqa: A002 (Textual's name)
+    def __init__(self, glyphs: Glyphs, id: str, most: int = 1, steady: bool = False) -> None:  # noqa: A002
+        """`steady`: its height does not shrink again, so that what is below does not jump with every word."""
         super().__init__(id=id)
         self._glyphs = glyphs
         self._most = most
+        self._steady = steady
         self._lines: list[list[Run]] = []
+        self._drawn_width = 0
 
     @property
     def line_count(self) -> int:
         return len(self._lines)
 
     def set_lines(self, lines: Sequence[Sequence[Cell]]) -> None:
-        """Each line begins a cell from the left; what is too long is cut, a sentence wrapped where there are lines."""
+        """Each line begins a cell from the left; what is too long goes on in a second one where the screen has room, a
+        sentence that stands alone in as many as it needs."""
         width = max(0, self._width() - 1)
+        each = 2 if self.app.size.height >= ROOMY else 1
         if self._most > 1:
-            lines = [part for line in lines for part in wrap(line, width)]
-        self._set([[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[: self._most]])
+            lines = [part for line in lines for part in wrap(line, width, self._most if len(line) == 1 else each)]
+        drawn = [[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[: self._most]]
+        if self._steady and width == self._drawn_width:
+            drawn += [[] for _ in range(self.line_count - len(drawn))]
+        self._drawn_width = width
+        self._set(drawn)
 
     def set_parts(self, left: Sequence[Part], right: Sequence[Part]) -> None:
         """One line whose least important parts make way for the others."""

@@ -1,0 +1,92 @@
+"""What the columns mean, by list and column: for the help, which names them as the screen does."""
+
+from collections.abc import Mapping
+
+_FAIL = "jobs given up for good"
+_LATE = "how late jobs of the last 60 s were started"
+
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "pools": {
+        "name": "the class; a pool stands in the line above its classes",
+        "done": "jobs done since the daemon was started",
+        "failed": f"{_FAIL} since then",
+        "rate": "jobs per second, of the last 10 s",
+        "rates": "jobs in each of the last 60 s; one scale for all classes",
+        "p50": f"{_LATE}: half of them more",
+        "p95": "the same: 5 of 100 jobs more",
+        "p99": "how late, as LATE50: 1 of 100 jobs more",
+        "lateness": "LATE95 of each of these seconds, one scale; a blank: none started",
+        "ready": "jobs that could be started now",
+        "later": "jobs that are not due yet, or wait to be tried again",
+        "running": "jobs in hand",
+        "oldest": "how long the first of the ready ones has waited",
+        "retried": "failed attempts that were or will be tried again",
+        "work50": "run time of the jobs of the last 60 s: half of them longer",
+        "work95": "the same: 5 of 100 longer",
+    },
+    "children": {
+        "slot": "its place: a child that is replaced has the same",
+        "pid": "its process",
+        "state": "starting, idle, busy, finishing (it leaves after its job), dead",
+        "class": "what it is at",
+        "job": "the job's number in the queue",
+        "for": "how long it has been at it",
+        "done": "jobs that it has done; it is replaced after so many (-w)",
+        "failed": "those of them that failed",
+        "pool": "the pool that it belongs to",
+        "rss": "its memory",
+        "up": "how long it has lived",
+    },
+    "failed": {
+        "when": "when it was given up",
+        "class": "its class",
+        "attempts": "how often it was tried",
+        "id": "of the record: wmtui failed show ID",
+        "job": "its number in the queue",
+        "where": "host and slot of the last attempt",
+        "error": "of the last attempt, its first line",
+    },
+    "groups": {
+        "count": "failed jobs with this error",
+        "class": "their class",
+        "last": "how long ago the newest failed",
+        "first": "how long ago the oldest failed",
+        "error": "but for numbers, addresses, ids",
+    },
+    "queue": {
+        "name": "the class",
+        "ready": "jobs that could be started now",
+        "later": "jobs that are not due yet, or wait to be tried again",
+        "running": "jobs in hand",
+        "oldest": "how long the first of the ready ones has waited",
+        "in": "jobs per second that became due, in the last 20 s",
+        "out": "attempts per second that ended, in the last 20 s",
+        "clears": "when none is ready any more, if both stay so. steady: as many come as go; growing: more come; "
+                  "never: so for a minute; -: not known",
+        "p95": f"{_LATE}: 5 of 100 jobs more",
+        "pool": "the pool that runs it",
+        "lateness": "LATE95 of each of these seconds, one scale; a blank: none started",
+    },
+    "jobs": {
+        "job": "its number in the queue",
+        "state": "ready, delayed (not due yet), running",
+        "age": "since it was inserted",
+        "due": "when it may be started; nothing: it may",
+        "priority": "the higher, the sooner",
+        "uniqkey": "no second job of its class with this key",
+        "arg": "what it is to do",
+    },
+    "log": {"line": "D debug, I info, N notice, W warning, E error"},
+    "fleet": {
+        "name": "host and instance",
+        "link": "how this console is connected to it",
+        "children": "children that are busy, run, are wanted",
+        "rate": "jobs per second, of the last 10 s",
+        "ready": "jobs that could be started now, of all classes",
+        "oldest": "how long the first of them has waited",
+        "failed": "records of failed jobs that are kept",
+        "version": "of wmcore",
+        "rates": "jobs in each of the last 60 s; one scale for all daemons",
+        "note": "what is most wrong there",
+    },
+}  # fmt: skip
