@@ -83,7 +83,7 @@ def test_draining_is_a_warning(daemon: Daemon) -> None:
     daemon.start("-c", "1")
     becomes(daemon, OK)
     daemon.call(Drain())
-    assert check(daemon)[1].startswith("WARNING: pool default is draining, ")
+    until(lambda: check(daemon)[1].startswith("WARNING: pool default is drained: "))
     daemon.call(Resume())
     becomes(daemon, OK)
 
