@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import wmcore
 from wmcore.backends.base import FailedRow
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wmcore.scoreboard import SlotView
 
 HOST = socket.gethostname()
+T = TypeVar("T")
 
 
 Seen = tuple["Child", "SlotView | None"]
@@ -46,22 +47,20 @@ def _parts(manager: "Manager", viewers: int) -> Iterator[messages.Status | None]
     """Nothing after each part, and at last the whole."""
     manager.figures.look(manager.slots_used)
     yield None
-    seen: list[Seen] = []
-    for child in _living(manager):
-        seen.append((child, manager.children.view(child)))
-        if len(seen) % AT_ONCE == 0:
-            yield None
-    rows: list[messages.Child] = []
-    for each in seen:
-        rows.append(_child(manager, *each))
-        if len(rows) % AT_ONCE == 0:
-            yield None
-    classes: list[messages.JobClass] = []
-    for index in range(len(manager.state.names)):
-        classes.append(_class(manager, index))
-        if len(classes) % AT_ONCE == 0:
-            yield None
+    seen = yield from _some_at_once((child, manager.children.view(child)) for child in _living(manager))
+    rows = yield from _some_at_once(_child(manager, *each) for each in seen)
+    classes = yield from _some_at_once(_class(manager, index) for index in range(len(manager.state.names)))
     yield _whole(manager, viewers, seen, rows, classes)
+
+
+def _some_at_once(made: Iterable[T]) -> Generator[None, None, list[T]]:
+    """Yields between so many of them; returns them all."""
+    found: list[T] = []
+    for each in made:
+        found.append(each)
+        if len(found) % AT_ONCE == 0:
+            yield
+    return found
 
 
 def _whole(

@@ -145,3 +145,9 @@ def test_a_partitioned_table(patient: Rig) -> None:
 def test_a_claim_finds_room_on_the_page(patient: Rig) -> None:
     """So no index has to be told of it (PostgreSQL's HOT updates), which is most of what a claim costs."""
     assert patient.sql("SELECT reloptions FROM pg_class WHERE oid = to_regclass('job')") == [(["fillfactor=50"],)]
+    patient.client().insert_many(A, range(200))
+    pages = "SELECT jobid, (CAST(CAST(ctid AS text) AS point))[0] FROM job ORDER BY jobid"
+    before = patient.sql(pages)
+    child = patient.child()
+    assert len(child.turn((0,), LONG, (50, 50, 50)).jobs) == 50
+    assert patient.sql(pages) == before, "no row has moved to another page"

@@ -26,7 +26,7 @@ class ClaimRow:
         self._db = db
         self._keys: dict[str, str | int] = {"daemon": daemon, "slot": slot, "owner": owner}
         self._owner = owner
-        self._registered = False
+        self.registered = False
         self.seq = 0
         self.in_doubt = False
 
@@ -42,16 +42,12 @@ class ClaimRow:
     def register(self) -> bool:
         """Make the row ours, once in a life: True that once. Raises QueueDown while a dead child's ids still stand in
         it."""
-        if self._registered:
+        if self.registered:
             return False
         if not self._take_over_at_once():
             self._db.atomically(self._take_over)
-        self._registered = True
+        self.registered = True
         return True
-
-    @property
-    def registered(self) -> bool:
-        return self._registered
 
     def _take_over_at_once(self) -> bool:
         """PostgreSQL, and the last child left nothing: in one statement what `_take_over` does in five."""
@@ -140,7 +136,7 @@ class ClaimRow:
         try:
             yield
         except QueueDown:
-            self.in_doubt = self._registered
+            self.in_doubt = self.registered
             raise
 
     def settle(self, held: Sequence[int]) -> tuple[int, int] | None:
