@@ -53,7 +53,7 @@ async def test_no_permission_names_who_has_it(daemon: Daemon, monkeypatch: pytes
     async with unseen(daemon).run_test(size=(80, 24)) as pilot:
         c = Console(pilot.app, pilot, daemon, Now(0))  # type: ignore[arg-type]
         await c.sees("NO PERMISSION")
-        await c.sees("the socket belongs to")
+        await c.until(lambda: "the socket belongs to" in " ".join(c.text.split()))
         await c.until(lambda: f"group {group}" in " ".join(c.text.split()))
 
 

@@ -2,7 +2,7 @@
 
 from textual.app import ComposeResult
 
-from wmtui import rows
+from wmtui import opening, rows
 from wmtui.cells import Rows
 from wmtui.undercursor import Target
 from wmtui.views.base import View
@@ -31,4 +31,4 @@ class Children(View):
 
     def open_row(self, target: Target) -> None:
         if (child := target.child()) is not None:
-            self.console_app.open_child(child)
+            opening.child(self.console_app, child)

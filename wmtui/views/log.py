@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import LogLines, TailLog
-from wmtui import rows
+from wmtui import opening, rows
 from wmtui.cells import Cell, Row, Rows
 from wmtui.printing import clean
 from wmtui.session import Session
@@ -161,7 +161,7 @@ class Log(View):
 
     def open_row(self, target: Target) -> None:
         if line := self._line():
-            self.console_app.open_text("log line", line)
+            opening.text(self.console_app, "log line", line)
 
     def action_copy(self) -> None:
         if line := self._line():
