@@ -3,11 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.css.query import NoMatches
@@ -15,9 +14,10 @@ from textual.filter import LineFilter
 from textual.widgets import Input
 
 from wmcore.errors import WmError
-from wmcore.protocol.messages import Child, QueuedJob, Request, Status
-from wmtui import bulkwords, exporting, forecast, keymap, recordtext, totals
+from wmcore.protocol.messages import Request, Status
+from wmtui import bulkwords, exporting, forecast, keymap
 from wmtui.cells import Cell
+from wmtui.desk import Desk
 from wmtui.failedlist import FailedList
 from wmtui.feed import Feed, Frame, feed_of
 from wmtui.glyphs import Glyphs
@@ -26,14 +26,13 @@ from wmtui.keymap import Keymap
 from wmtui.messages import Answered, FeedNews
 from wmtui.pending import Pending
 from wmtui.picture import Picture
-from wmtui.printing import clean, clean_block, plural
+from wmtui.printing import clean, plural
 from wmtui.questions import Question
+from wmtui.saying import Saying
 from wmtui.screens.base import Reading, Shown
 from wmtui.screens.confirm import Confirm
 from wmtui.screens.help import Help
 from wmtui.screens.main import MainScreen
-from wmtui.screens.record import RecordScreen
-from wmtui.screens.textpage import TextPage
 from wmtui.session import Session
 from wmtui.steering import Steering
 from wmtui.target import Where
@@ -41,17 +40,7 @@ from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, 
 from wmtui.widgets.drawing import bindings
 
 TICK_SECONDS = 1.0
-NOTICE_SECONDS = 10.0
-READ_SECONDS = 1.0
-ERROR_SECONDS = 30.0
 TOAST_SECONDS = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    text: str
-    error: bool
-    until: float  # Unix seconds
 
 
 class ConsoleApp(App[None]):
@@ -77,10 +66,9 @@ class ConsoleApp(App[None]):
         self.glyphs = glyphs
         self.now = now
         self.keys = keys
-        self.steering: Steering = Steering(self)
         self.pending: Pending | None = None
         self._harmless = Harmless()
-        self._notice: Notice | None = None
+        self.saying = Saying(now)
         self._held_at = 0.0
         self._crashed = False
         self._hangup = HangupWatch() if on_terminal else None
@@ -91,7 +79,7 @@ class ConsoleApp(App[None]):
         at_once = isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_mounted
         if at_once and not isinstance(self.focused, Input) and not isinstance(self.screen, Confirm):
             assert isinstance(event, events.Key)
-            self._read_notice()
+            self.saying.key_pressed()
             if not await self._check_bindings(event.key, priority=True) and not await self._check_bindings(event.key):
                 self._say_no_key(event.key)
             return
@@ -125,6 +113,15 @@ class ConsoleApp(App[None]):
     @property
     def failed(self) -> FailedList:
         return self.session.failed
+
+    @property
+    def desk(self) -> Desk:
+        """Of the daemon that is looked at now; it stays with that one."""
+        return Desk(self, self.session)
+
+    @property
+    def steering(self) -> Steering:
+        return Steering(self.desk)
 
     @property
     def disconnected(self) -> bool:
@@ -163,8 +160,7 @@ class ConsoleApp(App[None]):
         if isinstance(self.screen, Confirm) and (why := self.why_no_writing()):
             self.screen.withdraw()
             self.say(f"the question was withdrawn: {why}", error=True)
-        if self._notice is not None and self.now() >= self._notice.until:
-            self._notice = None
+        self.saying.tick()
         self._tick_pending()
         with suppress(NoMatches):  # the last tick may meet a screen that is being taken down
             self.main.view.tick(self.now())
@@ -210,34 +206,22 @@ class ConsoleApp(App[None]):
 
     def say(self, text: str, error: bool = False) -> None:
         """In the status line; an error also over the screen, because a long sentence does not fit there."""
-        lasting = ERROR_SECONDS if error else NOTICE_SECONDS
-        self._notice = Notice(clean(text), error, self.now() + lasting)
+        self.saying.say(text, error)
         if error:
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
 
     def unsay(self) -> None:
         """What was said last has to make way for what the screen shows now."""
-        if self._notice is not None and not self._notice.error:
-            self._notice = None
+        self.saying.unsay()
         self.notice_changed()
 
     def _say_no_key(self, name: str) -> None:
-        notice = self._notice
-        if notice is None or not notice.error or self.now() > notice.until - ERROR_SECONDS + READ_SECONDS:
+        if not self.saying.unread_error:
             self.say(self.keys.why_not(name, self.screen is self.main))
 
-    def _read_notice(self) -> None:
-        """Who presses a key has read what was said before: the line is needed for what comes now."""
-        notice = self._notice
-        if notice is not None and not notice.error and self.now() > notice.until - NOTICE_SECONDS + READ_SECONDS:
-            self._notice = None
-
     def notice_cell(self) -> Cell | None:
-        if self._notice is None:
-            return None
-        mark = f"{self.glyphs.bad} " if self._notice.error else ""
-        return Cell(mark + self._notice.text, "bold red" if self._notice.error else "bold")
+        return self.saying.cell(self.glyphs)
 
     def notice_changed(self) -> None:
         for screen in self.screen_stack:
@@ -248,13 +232,6 @@ class ConsoleApp(App[None]):
 
     def why_no_writing(self) -> str:
         return self.session.why_no_writing(self.now())
-
-    def refuses_writing(self) -> bool:
-        """May nothing be sent now? Says why."""
-        why = self.why_no_writing()
-        if why:
-            self.say(why, error=True)
-        return bool(why)
 
     def ask(self, question: Question, yes: Callable[[], None]) -> None:
         def answered(said: bool | None) -> None:
@@ -267,10 +244,12 @@ class ConsoleApp(App[None]):
         self.push_screen(Confirm(question, self.glyphs), answered)
 
     def send(
-        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
-    ) -> None:
-        """Ask the daemon; `done` gets the reply. A refusal is said here, unless `failed` takes it."""
-        self.run_worker(self._call(self.session, request, done, failed), name=request.method)
+        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None,
+        session: Session | None = None,
+    ) -> None:  # fmt: skip
+        """Ask a daemon, the one that is looked at if no other is named; `done` gets the reply. A refusal is said here,
+        unless `failed` takes it."""
+        self.run_worker(self._call(session or self.session, request, done, failed), name=request.method)
 
     async def _call(
         self, session: Session, request: Request, done: Callable[[Any], None],
@@ -297,8 +276,8 @@ class ConsoleApp(App[None]):
 
     # -- the number that is not applied yet --------------------------------------------------------------------------
 
-    def set_pending(self, pending: Pending | None) -> None:
-        self.pending = pending
+    def set_pending(self, chosen: Pending | None) -> None:
+        self.pending = chosen
         self.main.all_changed()
 
     def _tick_pending(self) -> None:
@@ -310,81 +289,7 @@ class ConsoleApp(App[None]):
             self.set_pending(None)
 
     def pending_cell(self) -> Cell | None:
-        """What the status line says about it: what it will do."""
-        pending, status = self.pending, self.status
-        if pending is None or status is None:
-            return None
-        pool = next((pool for pool in status.pools if pool.name == pending.pool), None)
-        does = f"? > {pending.to}" if pool is None else forecast.scaling(status, pool, pending.to)
-        name = f"PENDING {clean(pending.pool)}"
-        return Cell(f"{name} {does}: enter applies", "bold reverse", short=f"{name} {does}")
-
-    # -- bulk runs ---------------------------------------------------------------------------------------------------
-
-    def stop_bulk(self) -> None:
-        run = bulkwords.running(self.status)
-        if run is None:
-            self.say("no bulk action is running")
-        else:
-            self.steering.stop_bulk(run)
-
-    def when_counted(self, action: str) -> None:
-        """A typed `failed retry --all`: the daemon counts first, then it is asked for."""
-        known, said = self.session.failed, self.session.failed_text
-
-        def ask(page: Any) -> None:
-            if not page.total:
-                self.say("no failed job matches")
-            else:
-                self.steering.bulk(action, known.filter, page.total, page.at_least, said)
-
-        self.send(known.request("first"), ask)
-
-    # -- jobs and children -------------------------------------------------------------------------------------------
-
-    def retried(self, ids: set[str]) -> None:
-        self.session.retried(ids)
-        self.main.all_changed()
-
-    def deleted(self, ids: set[str]) -> None:
-        self.session.deleted(ids)
-        self.main.all_changed()
-
-    def open_record(self, failed_id: str) -> None:
-        if self.disconnected:
-            self.say("there is no connection: the record can not be fetched", error=True)
-            return
-        self.push_screen(RecordScreen(failed_id), self._record_closed)
-
-    def _record_closed(self, failed_id: str | None) -> None:
-        """The cursor follows to the record that was read last."""
-        if failed_id is not None:
-            self.main.follow_failed(failed_id)
-
-    def open_job(self, job: QueuedJob) -> None:
-        self.push_screen(TextPage(f"job {job.id}", lambda: recordtext.job_text(job, self.now())))
-
-    def open_child(self, child: Child) -> None:
-        session, last = self.session, child
-
-        def text() -> Text:
-            nonlocal last
-            found, shown = recordtext.child_now(last, session.shown)
-            last = found
-            return shown
-
-        self.push_screen(TextPage(f"child {child.pid} in slot {child.slot}", text))
-
-    def open_wrongs(self) -> None:
-        session = self.session
-
-        def text() -> Text:
-            return recordtext.wrongs_text(totals.wrongs(session.shown) if session.shown else [], self.glyphs)
-
-        self.push_screen(TextPage(f"all that is wrong with {self.called(session)}", text))
-
-    def open_text(self, title: str, text: str) -> None:
-        self.push_screen(TextPage(title, lambda: Text(clean_block(text))))
+        return forecast.pending_cell(self.pending, self.status)
 
     # -- taking away -------------------------------------------------------------------------------------------------
 

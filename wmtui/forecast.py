@@ -1,7 +1,10 @@
-"""What another number of children would do: children, memory, when the backlog is gone. Pure."""
+"""What another number of children would do: children, memory, when the backlog is gone; the line that says so. Pure."""
 
 from wmcore.protocol.messages import Pool, Status
+from wmtui.cells import Cell
 from wmtui.formatting import age, memory
+from wmtui.pending import Pending
+from wmtui.printing import clean
 from wmtui.totals import bounded
 
 
@@ -44,3 +47,13 @@ def _backlog(status: Status, pool: Pool, to: int) -> list[str]:
 
 def _clears(ready: int, outgoing: float, arriving: float) -> str:
     return f"in {age(ready / (outgoing - arriving))}" if outgoing > arriving else ""
+
+
+def pending_cell(pending: Pending | None, status: Status | None) -> Cell | None:
+    """What the status line says about it: what it will do."""
+    if pending is None or status is None:
+        return None
+    pool = next((pool for pool in status.pools if pool.name == pending.pool), None)
+    does = f"? > {pending.to}" if pool is None else scaling(status, pool, pending.to)
+    name = f"PENDING {clean(pending.pool)}"
+    return Cell(f"{name} {does}: enter applies", "bold reverse", short=f"{name} {does}")

@@ -1,7 +1,7 @@
 """From a key to a request: may it be sent, does it have to be asked for, what is said about the reply."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import (
@@ -29,28 +29,11 @@ from wmcore.protocol.messages import (
     StopBulk,
     Unpause,
 )
-from wmtui import questions
-from wmtui.failedlist import FailedList
+from wmtui import bulkwords, questions
+from wmtui.desk import Desk
 from wmtui.pending import asks
 from wmtui.printing import clean, plural
 from wmtui.questions import Question
-
-
-class Desk(Protocol):
-    """What steering needs of the app: all of it is about the daemon that is looked at."""
-
-    @property
-    def status(self) -> Status | None: ...
-    @property
-    def failed(self) -> FailedList: ...
-    def refuses_writing(self) -> bool: ...
-    def send(
-        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
-    ) -> None: ...
-    def ask(self, question: Question, yes: Callable[[], None]) -> None: ...
-    def say(self, text: str, error: bool = False) -> None: ...
-    def retried(self, ids: set[str]) -> None: ...
-    def deleted(self, ids: set[str]) -> None: ...
 
 
 class Steering:
@@ -157,11 +140,17 @@ class Steering:
 
         self._do(question, StartBulk(action=action, filter=asked, expected=expected, at_least=at_least), told)
 
-    def stop_bulk(self, run: Bulk) -> None:
+    def stop_bulk(self) -> None:
+        """The one that is running."""
+
         def told(reply: Bulk) -> None:
             self._desk.say(f"{reply.action}: {clean(reply.state)} after {reply.done:,} of {reply.total:,}")
 
-        self._do(None, StopBulk(id=run.id), told)
+        run = bulkwords.running(self._desk.status)
+        if run is None:
+            self._desk.say("no bulk action is running")
+        else:
+            self._do(None, StopBulk(id=run.id), told)
 
     def stop_daemon(self, now: bool) -> None:
         question = questions.stop_daemon(self._seen(), now)

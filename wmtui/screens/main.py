@@ -7,7 +7,7 @@ from textual.widgets import ContentSwitcher
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter
-from wmtui import bulkwords, commanding, commandline, headline, keymap
+from wmtui import bulkwords, commanding, commandline, headline, keymap, opening
 from wmtui.cells import Cell
 from wmtui.keymap import VIEWS
 from wmtui.messages import CursorMoved, Said
@@ -236,7 +236,7 @@ class MainScreen(ConsoleScreen):
         return self.console_app.disconnected if action == "reconnect" else True
 
     def action_wrongs(self) -> None:
-        self.console_app.open_wrongs()
+        opening.wrongs(self.console_app)
 
     def action_command(self) -> None:
         self.ask_line("command", "")

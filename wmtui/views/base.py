@@ -261,7 +261,7 @@ class View(Vertical):
 
     def action_scale(self, step: int) -> None:
         app = self.console_app
-        if not app.refuses_writing() and (pool := self.or_say(self.target.pool(), "a pool")) is not None:
+        if not app.desk.refuses_writing() and (pool := self.or_say(self.target.pool(), "a pool")) is not None:
             app.set_pending(edit(app.pending, pool, step, app.now()))
 
     def action_drain(self) -> None:
@@ -306,7 +306,7 @@ class View(Vertical):
         self.console_app.say("retry all is for the Failed view (4)")
 
     def action_stop_bulk(self) -> None:
-        self.console_app.stop_bulk()
+        self.console_app.steering.stop_bulk()
 
     def action_facet(self) -> None:
         """Of the failed jobs here: in their own view, by groups."""

@@ -2,7 +2,7 @@
 
 from textual.app import ComposeResult
 
-from wmtui import childrows
+from wmtui import childrows, opening
 from wmtui.cells import Rows
 from wmtui.lens import sort_title
 from wmtui.undercursor import Target
@@ -32,4 +32,4 @@ class Children(View):
 
     def open_row(self, target: Target) -> None:
         if (child := target.child()) is not None:
-            self.console_app.open_child(child)
+            opening.child(self.console_app, child)

@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter, FailedGroups, FailedPage, FailedRecord, GetFailed, GroupFailed
-from wmtui import failedrows
+from wmtui import failedrows, opening
 from wmtui.failedlist import EVERYTHING
 from wmtui.filtering import failed_filter
 from wmtui.formatting import count
@@ -154,7 +154,7 @@ class Failed(View):
             self.show_groups(False)
             self.narrow(FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint), clean(said))
         elif target.pane == "failed" and target.key is not None:
-            self.console_app.open_record(str(target.key))
+            opening.record(self.console_app, str(target.key))
 
     def action_retry_all(self) -> None:
         known = self.session.failed

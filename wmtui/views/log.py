@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import LogLines, TailLog
+from wmtui import opening
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.printing import clean
 from wmtui.session import Session
@@ -162,7 +163,7 @@ class Log(View):
 
     def open_row(self, target: Target) -> None:
         if line := self._line():
-            self.console_app.open_text("log line", line)
+            opening.text(self.console_app, "log line", line)
 
     def action_copy(self) -> None:
         if line := self._line():

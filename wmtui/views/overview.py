@@ -6,7 +6,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wmtui import childrows, failedrows, poolrows, totals
+from wmtui import childrows, failedrows, opening, poolrows, totals
 from wmtui.cells import Rows
 from wmtui.formatting import count as counted
 from wmtui.lens import sort_title
@@ -119,6 +119,6 @@ class Overview(View):
             case "pools" if pool is not None:
                 self.main.show_children(f"pool={pool.name}")
             case "children" if (child := target.child()) is not None:
-                self.console_app.open_child(child)
+                opening.child(self.console_app, child)
             case "failed" if target.key is not None:
-                self.console_app.open_record(str(target.key))
+                opening.record(self.console_app, str(target.key))

@@ -5,7 +5,7 @@ from textual.containers import Horizontal
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import JobPage, ListJobs
-from wmtui import queuerows
+from wmtui import opening, queuerows
 from wmtui.cells import Rows
 from wmtui.filtering import jobs_filter
 from wmtui.lens import sort_title
@@ -87,7 +87,7 @@ class Queue(View):
         if target.pane == "queue" and (each := target.job_class()) is not None:
             self.show_jobs(each.name)
         elif (job := target.job()) is not None:
-            self.console_app.open_job(job)
+            opening.job(self.console_app, job)
 
     def show_jobs(self, name: str, text: str = "") -> None:
         session = self.session

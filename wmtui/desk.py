@@ -1,0 +1,54 @@
+"""What steering needs of the console for one daemon, the one that was looked at when the key was pressed."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from wmcore.errors import WmError
+from wmcore.protocol.messages import Request, Status
+from wmtui.failedlist import FailedList
+from wmtui.questions import Question
+from wmtui.session import Session
+
+if TYPE_CHECKING:
+    from wmtui.app import ConsoleApp
+
+
+class Desk:
+    def __init__(self, app: "ConsoleApp", session: Session) -> None:
+        self._app = app
+        self._session = session
+
+    @property
+    def status(self) -> Status | None:
+        return self._session.status
+
+    @property
+    def failed(self) -> FailedList:
+        return self._session.failed
+
+    def refuses_writing(self) -> bool:
+        """May nothing be sent now? Says why."""
+        why = self._session.why_no_writing(self._app.now())
+        if why:
+            self.say(why, error=True)
+        return bool(why)
+
+    def send(
+        self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None
+    ) -> None:
+        """`done` gets the reply. A refusal is said, unless `failed` takes it."""
+        self._app.send(request, done, failed, self._session)
+
+    def ask(self, question: Question, yes: Callable[[], None]) -> None:
+        self._app.ask(question, yes)
+
+    def say(self, text: str, error: bool = False) -> None:
+        self._app.say(text, error)
+
+    def retried(self, ids: set[str]) -> None:
+        self._session.retried(ids)
+        self._app.main.all_changed()
+
+    def deleted(self, ids: set[str]) -> None:
+        self._session.deleted(ids)
+        self._app.main.all_changed()
