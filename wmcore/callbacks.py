@@ -21,6 +21,7 @@ class GearmanJob:
         self.task = job.funcname.encode()
         self.unique = (job.uniqkey or "").encode()
         self.data = job.raw
+        self.result: str | bytes | None = None  # that was said before the end
 
     def to_dict(self) -> dict[str, bytes]:
         return {"task": self.task, "job_handle": self.handle, "unique": self.unique, "data": self.data}
@@ -39,6 +40,11 @@ class GearmanWorker:
 
     def send_job_warning(self, current_job: GearmanJob, data: str | bytes, poll_timeout: Any = None) -> None:
         current_job.job.warning(data)
+
+    def send_job_complete(self, current_job: GearmanJob, data: str | bytes, poll_timeout: Any = None) -> None:
+        current_job.job.completed()
+        if current_job.result is None:
+            current_job.result = data
 
     def send_job_failure(self, current_job: GearmanJob, poll_timeout: Any = None) -> None:
         current_job.job.failed("send_job_failure() was called")
@@ -62,6 +68,8 @@ def worker_of(callback: Callback) -> type[Worker]:
     """The class that calls it."""
 
     def work(self: Worker, job: Job) -> Any:
-        return callback(GearmanWorker(), GearmanJob(job))
+        told = GearmanJob(job)
+        returned = callback(GearmanWorker(), told)
+        return returned if told.result is None else told.result
 
     return type(callback.__name__, (Worker,), {"work": work, "__module__": callback.__module__})

@@ -21,6 +21,10 @@ def shout(gearman_worker, gearman_job):
 def fails(worker, job):
     worker.send_job_exception(job, b"no luck")
 
+def done(worker, job):
+    worker.send_job_complete(job, b"told")
+    return ""
+
 def three(one, two, three):
     pass
 
@@ -50,6 +54,13 @@ def test_it_runs_as_it_is() -> None:
     job.returned(worker.work(job), worker.explicit)
     assert job.verdict == Completed(b"ABC|oldcode.shout|u")
     assert queue.told == [(News.STATUS, b"1", b"2"), (News.DATA, b"part"), (News.WARNING, b"hot")]
+
+
+def test_it_says_itself_that_it_is_done() -> None:
+    job = Job(Claimed("0-H:1", 0, "oldcode.done", b"", 0, 0, 0))
+    worker = load_class("oldcode.done")()
+    job.returned(worker.work(job), worker.explicit)
+    assert job.verdict == Completed(b"told")
 
 
 def test_it_fails_in_its_own_words() -> None:

@@ -158,6 +158,20 @@ def test_gearman(folder: Path) -> None:
     assert loaded("type: Gearman\nworkers: a.B\n").job_servers == ("127.0.0.1:4730",)
 
 
+def test_what_is_the_other_types_is_told(folder: Path) -> None:
+    """Both may stand there: then to change over is one word."""
+    options = ("databases: {dsn: 'sqlite:////q'}", "prioritize: 1", "job_servers: js1", "probe: 1")
+    both = "workers: a.B\nworker_options:\n" + "".join(f"  {line}\n" for line in options)
+    assert [sentence.partition("c.yml:")[2] for sentence in loaded(both).ignored] == [
+        "5: key 'job_servers' has no effect with type TheSchwartz and is ignored",
+        "6: key 'probe' has no effect with type TheSchwartz and is ignored",
+    ]
+    assert [sentence.partition("c.yml:")[2] for sentence in loaded(f"{both}type: Gearman\n").ignored] == [
+        "3: key 'databases' has no effect with type Gearman and is ignored",
+        "4: key 'prioritize' has no effect with type Gearman and is ignored",
+    ]
+
+
 def test_anchors_and_merges(folder: Path) -> None:
     config = loaded(LEAST + "env: {<<: {A: 1, B: 2}, B: 3}\n")
     assert dict(config.env) == {"A": "1", "B": "3"}

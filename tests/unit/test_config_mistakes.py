@@ -89,6 +89,24 @@ def test_in_an_entry_of_workers(tmp_path: Path, entry: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ("{job_server: js1}", "3: key 'job_server': is not known; did you mean 'job_servers'?"),
+        ("{job_servers: 'js1:port'}", "3: key 'job_servers': 'js1:port' is no job server; write host or host:port"),
+        ("{job_servers: 'js1, js2'}", "3: key 'job_servers': 'js1, js2' is no job server; write host or host:port"),
+        ("{job_servers: [js1:70000]}", "3: key 'job_servers': 'js1:70000' is no job server; write host or host:port"),
+        ("{job_servers: [js1, 'js1:4730']}", "3: key 'job_servers': js1:4730 stands here twice; remove one of the two"),
+        ("{job_servers: {host: js1}}", "3: key 'job_servers': must be text, not a mapping"),
+        ("{prefix: 'my shop'}", "3: key 'prefix': must be printable and without blanks"),
+        ("{prefix: [a]}", "3: key 'prefix': must be text, not a list"),
+        ("{probe: often}", "3: key 'probe': must be true or false (or 1 or 0), not 'often'"),
+    ],
+)
+def test_in_gearmans_options(tmp_path: Path, options: str, said: str) -> None:
+    assert said in refused(tmp_path, f"type: Gearman\nworkers: a.B\nworker_options: {options}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
         ("{}", "2: key 'worker_options': TheSchwartz needs a database; write worker_options: {databases:"),
         ("{databases: []}", "2: key 'databases': TheSchwartz needs a database"),
         ("{databases: 'postgresql://u:s3cret@h/x'}", "2: key 'databases': must be a mapping"),
@@ -100,6 +118,7 @@ def test_in_an_entry_of_workers(tmp_path: Path, entry: str, said: str) -> None:
         ("{databases: {dsn: x, pass: !s3cret x}}", "2: column 44: not valid YAML: an unknown tag"),
         ("{prioritise: 1}", "2: key 'prioritise': is not known; did you mean 'prioritize'?"),
         ("{prioritize: 2, databases: {dsn: 'sqlite:////q'}}", "must be true or false (or 1 or 0), not '2'"),
+        ("{job_servers: js1}", "{dsn: ..., user: ..., pass: ...}]}; job_servers belong to type: Gearman"),
         ("{logfile: x}", "2: key 'logfile': does not belong here; it stands at the top of the file"),
     ],
 )

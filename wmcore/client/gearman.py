@@ -66,12 +66,12 @@ class _GearmanClient(Closable):
         return NewJob(funcname, encode(arg, how), priority=priority, **options)
 
     def _request(self, job: NewJob, wait: bool) -> "Callable[[], Request]":
-        from wmcore.backends.gearman import packets, submitting
+        from wmcore.backends.gearman import submitting
         from wmcore.client.gearmanlink import Request
 
         due = submitting.due_second(job.run_after)
         unique = submitting.unique_of(job)
-        function = packets.wire_name(self._prefix, job.funcname)
+        function = submitting.function_of(self._prefix, job.funcname)
         return lambda: Request(function, unique, job.raw, job.priority or 0, due, wait)
 
     def close(self) -> None:

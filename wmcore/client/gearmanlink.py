@@ -2,6 +2,7 @@
 server's refusals, progress as it comes. All by the points that it offers for extension."""
 
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,11 +17,19 @@ from gearman.job import GearmanJob, GearmanJobRequest
 from gearman.protocol import GEARMAN_COMMAND_OPTION_REQ
 
 from wmcore.backends.gearman import packets
+from wmcore.backends.gearman.connection import keep_alive
+from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.errors import JobFailed, QueueDown, Refused
 
 CONNECT_SECONDS = 2.0
+"""For a connection, and for a sign of life of one."""
+SURE_SECONDS = 0.5
+"""A server that was heard so long ago is asked whether it still lives before it is given a job: one that is frozen
+would take it when it thaws, and by then another has it too."""
 ACCEPT_SECONDS = 5.0
-"""So long a server may take to say that it has a job."""
+"""So long a server may take to say that it has a job, or one more of many: each may be a commit on its disk."""
+AVOID_SECONDS = 10.0
+"""A server that said nothing is asked after the others for so long."""
 
 
 class Request(GearmanJobRequest):  # type: ignore[misc]
@@ -42,13 +51,58 @@ class Request(GearmanJobRequest):  # type: ignore[misc]
 
 
 class _Connection(GearmanConnection):  # type: ignore[misc]
+    heard_at = 0.0  # monotonic
+    silent_at = 0.0  # monotonic: it said nothing when it should have; 0: it always did
+
     def _create_client_socket(self) -> None:
         try:
             sock = socket.create_connection((self.gearman_host, self.gearman_port), CONNECT_SECONDS)
-        except OSError as error:
+            self._greet(sock)
+        except (OSError, Broken) as error:
+            if isinstance(error, TimeoutError):
+                self.silent()
             self.throw_exception(exception=error)
         else:
+            keep_alive(sock)  # whoever waits without a limit is to learn that the server's host is gone
             self.set_socket(sock)
+
+    def _greet(self, sock: socket.socket) -> None:
+        """Raises OSError or Broken, unless somebody who speaks the protocol answers."""
+        sock.settimeout(CONNECT_SECONDS)
+        sock.sendall(packets.ECHO)
+        reader = Reader()
+        while (packet := reader.next()) is None or packet[0] != packets.ECHO_RES:
+            data = sock.recv(4096)
+            if not data:
+                raise ConnectionResetError("the server closed the connection")
+            reader.feed(data)
+        self.heard_at = time.monotonic()
+
+    def lives(self) -> bool:
+        """Asked between two jobs, when nothing else is on its way."""
+        if time.monotonic() - self.heard_at < SURE_SECONDS:
+            return True
+        try:
+            self._greet(self.gearman_socket)
+            self.gearman_socket.settimeout(0.0)
+        except TimeoutError:
+            self.silent()
+            return False
+        except (OSError, Broken):
+            return False
+        return True
+
+    def silent(self) -> None:
+        self.silent_at = time.monotonic()
+
+    @property
+    def to_avoid(self) -> bool:
+        return self.silent_at > 0 and time.monotonic() - self.silent_at < AVOID_SECONDS
+
+    def read_data_from_socket(self, bytes_to_read: int = 65536) -> int:
+        size: int = super().read_data_from_socket(bytes_to_read)
+        self.heard_at = time.monotonic()
+        return size
 
     def _pack_command(self, cmd_type: int, cmd_args: dict[str, Any]) -> bytes:
         if cmd_type == packets.SUBMIT_JOB_EPOCH:
@@ -123,27 +177,35 @@ class Link(GearmanClient):  # type: ignore[misc]
         super().__init__([_address(server) for server in servers])
 
     def submit(self, make: Callable[[], Sequence[Request]]) -> Sequence[Request]:
-        """Until each has a handle. A connection that was lost since it was last used is made anew once, and the jobs
-        are said again: by their unique ids none is there twice. A server that says nothing is left to the next. Raises
-        QueueDown, Refused."""
+        """Until each has a handle. A connection that is lost meanwhile is made anew once, and the jobs are said again:
+        by their unique ids none is there twice. A server that says nothing is left to the next. Raises QueueDown,
+        Refused."""
         silent, lost = 0, False
         while True:
+            self._look_at_connections()
+            connected = any(connection.connected for connection in self.connection_list)
             try:
-                return self._submit(make(), silent)
+                return self._submit(make())
             except _Silent:
                 silent += 1
                 if silent >= len(self.connection_list):
                     raise
             except QueueDown:
-                if lost:
+                if lost or not connected:
                     raise
                 lost = True
 
-    def _submit(self, requests: Sequence[Request], skipped: int) -> Sequence[Request]:
+    def _look_at_connections(self) -> None:
+        """Those that broke or are silent since they were last used are closed."""
+        for connection in self.connection_list:
+            if connection.connected and not connection.lives():
+                self.handle_error(connection)
+
+    def _submit(self, requests: Sequence[Request]) -> Sequence[Request]:
         for request in requests:
-            self._choose_server(request, skipped)
+            self._choose_server(request)
         try:
-            self.wait_until_jobs_accepted(requests, poll_timeout=ACCEPT_SECONDS)
+            self._await_handles(requests)
         except GearmanError:
             self.shutdown()
             raise QueueDown(f"no job server answers: {self._names}") from None
@@ -151,15 +213,24 @@ class Link(GearmanClient):  # type: ignore[misc]
             if request.refusal is not None:
                 raise Refused(f"the job server does not take the job: {request.refusal}")
             if request.state not in (JOB_CREATED, JOB_COMPLETE, JOB_FAILED):
+                request.job.connection.silent()
                 self.shutdown()
                 raise _Silent(f"no answer within {ACCEPT_SECONDS:g} s from the job servers {self._names}")
         return requests
 
-    def _choose_server(self, request: Request, skipped: int) -> None:
+    def _await_handles(self, requests: Sequence[Request]) -> None:
+        """As long as one more of them is accepted now and then."""
+        before, left = len(requests) + 1, len(requests)
+        while 0 < left < before:
+            self.wait_until_jobs_accepted(requests, poll_timeout=ACCEPT_SECONDS)
+            before, left = left, sum(request.state == JOB_PENDING for request in requests)
+
+    def _choose_server(self, request: Request) -> None:
         """Jobs of one unique id always go to the same server while it is there: it is unique only within one."""
         order = deque(self.connection_list)
-        order.rotate(-crc32(request.job.unique) - skipped)
-        self.request_to_rotating_connection_queue[request] = order
+        order.rotate(-crc32(request.job.unique))
+        wanted = sorted(order, key=lambda connection: connection.to_avoid)
+        self.request_to_rotating_connection_queue[request] = deque(wanted)
 
     def wait(self, request: Request, seconds: float | None) -> bytes:
         """The result. Raises QueueDown, TimeoutError, or JobFailed."""

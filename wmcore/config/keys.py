@@ -143,6 +143,14 @@ OPTIONS = (
     "serializer", "job_servers", "prefix", "probe",
 )  # fmt: skip
 
+ALONE = {
+    "TheSchwartz": (
+        "databases", "prioritize", "floor", "batch_size", "batch_ms", "retry_seconds", "strict_remove_ability",
+    ),
+    "Gearman": ("job_servers", "prefix", "probe"),
+}  # fmt: skip
+"""What means something to one type only. It may stand there beside the other's: to change over is one word then."""
+
 # -- an entry of workers, an entry of pools ---------------------------------------------------------------------------
 
 CLASS_LIMITS: Mapping[str, Callable[[Value], float]] = {

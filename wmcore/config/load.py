@@ -62,11 +62,18 @@ def load(
         failed_keep_days=keys.FAILED_KEEP.of(entries),
         log_format=keys.LOG_FORMAT.of(entries),
         ignored=tuple(
-            f"{file}:{value.line}: key {name!r} has no effect any more and is ignored"
+            f"{file}:{value.line}: key {name!r} has no effect {why} and is ignored"
             for name, value in (*entries.items(), *options.items())
-            if name in keys.IGNORED
+            if (why := _why_ignored(name, queue_type))
         ),
     )
+
+
+def _why_ignored(name: str, queue_type: str) -> str:
+    if name in keys.IGNORED:
+        return "any more"
+    others = [key for other, alone in keys.ALONE.items() if other != queue_type for key in alone]
+    return f"with type {queue_type}" if name in others else ""
 
 
 def instance_of(file: Path) -> str:
@@ -112,8 +119,9 @@ def _startupfile(entries: Entries) -> Path | None:
 def _databases(root: Value, options: Entries) -> tuple[DatabaseConfig, ...]:
     values = options["databases"].items() if "databases" in options else []
     if not values:
+        hint = "; job_servers belong to type: Gearman" if "job_servers" in options else ""
         (options.get("databases") or root.entries().get("worker_options") or root).wrong(
-            "TheSchwartz needs a database; write worker_options: {databases: [{dsn: ..., user: ..., pass: ...}]}"
+            "TheSchwartz needs a database; write worker_options: {databases: [{dsn: ..., user: ..., pass: ...}]}" + hint
         )
     return tuple(_database(value) for value in values)
 

@@ -176,11 +176,12 @@ class GearmanChild:
         return ()
 
     def _settle(self, ended: Held | None) -> None:
-        """Whoever leaves leaves nothing behind: the end is with the server, and no job on its way here."""
+        """Whoever leaves or rests leaves nothing behind: the end is with the server, and no job on its way here."""
         for source in self._sources:
             last = ended.end if ended is not None and ended.source is source else b""
             if last or source.asking:
                 source.settle(last)
+            source.rest()
 
     @property
     def settled(self) -> bool:

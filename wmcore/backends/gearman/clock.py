@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import time
+import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ TICKS = 4096
 """Kept: a bit over an hour."""
 _COUNT = struct.Struct("Q")
 _TICK = struct.Struct("dQ")
+_SIZE = _COUNT.size + TICKS * _TICK.size
 _SUBMIT_JOB = 7
 
 
@@ -38,17 +40,17 @@ class Clock(Chore):
 
     def __init__(self, state_dir: Path, server: str) -> None:
         super().__init__(f"clock {server}")
-        self._path = _path(state_dir, server)
         self._talk = Talk(server)
-        self._function = f"wmcore-clock:{socket.gethostname()}:{os.getpid()}".encode()
+        # The same in each life of the daemon: a server lists for ever what it once heard of.
+        self._function = f"wmcore-clock:{socket.gethostname()}:{zlib.crc32(os.fsencode(state_dir)):08x}".encode()
         self._able = False
         self._last = self._count = 0
-        self._fd = -1
+        # Never made shorter: children of a former life may have it mapped.
+        self._fd = os.open(_path(state_dir, server), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.ftruncate(self._fd, _SIZE)
+        self._begin_anew()
 
     def turn(self) -> None:
-        if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            os.pwrite(self._fd, bytes(_COUNT.size + TICKS * _TICK.size), 0)
         try:
             moment, number = self._tick()
         except QueueDown:  # the asker says so
@@ -84,8 +86,7 @@ class Clock(Chore):
 
     def close(self) -> None:
         self._talk.close()
-        if self._fd >= 0:
-            os.close(self._fd)
+        os.close(self._fd)
 
 
 class Estimates:

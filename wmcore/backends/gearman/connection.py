@@ -25,7 +25,18 @@ BACK_OFF_FIRST, BACK_OFF_MOST = 0.1, 0.5
 cheap."""
 ANSWER_SECONDS = 0.05
 """Longer than a server that is well takes. What comes later is waited for together with everything else."""
+LOOK_UP_SECONDS = 10.0
+LOOK_UP_SHARE = 10
+"""A host's name is looked up no more often than the first, and in a tenth of the time at most: nothing else happens
+meanwhile."""
 CHUNK = 256 * 1024
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """A host that is gone without a word is noticed within a minute."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Phase(IntEnum):
@@ -46,7 +57,10 @@ class Connection:
         self.error = "not connected yet"
         self._hello = hello
         self._sock: socket.socket | None = None
-        self._addresses: list[Any] = []
+        self._addresses: list[Any] = []  # still to be tried
+        self._known: list[Any] = []  # all of them, as they were looked up
+        self._look_up_at = 0.0
+        self._unknown = ""
         self._out = bytearray()
         self._reader = Reader()
         self._try_at = 0.0  # DOWN: not before this
@@ -73,8 +87,7 @@ class Connection:
         self._deadline = now + CONNECT_SECONDS
         try:
             if not self._addresses:
-                host, _, port = self.server.rpartition(":")
-                self._addresses = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+                self._addresses = self._look_up(now)
             family, kind, protocol, _, address = self._addresses.pop(0)
             self._sock = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
             self._sock.setblocking(False)
@@ -86,6 +99,22 @@ class Connection:
             self.phase = Phase.CONNECTING
         else:
             self.drop(os.strerror(code))
+
+    def _look_up(self, now: float) -> list[Any]:
+        """Its addresses. Raises OSError."""
+        if now >= self._look_up_at:
+            host, _, port = self.server.rpartition(":")
+            begun, pause = time.monotonic(), 0.0
+            try:
+                self._known = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+                pause = LOOK_UP_SECONDS
+            except socket.gaierror as error:  # where it was found before, it may be there yet
+                self._unknown = error.strerror or str(error)
+            took = time.monotonic() - begun
+            self._look_up_at = now + max(pause, took * LOOK_UP_SHARE)
+        if not self._known:
+            raise OSError(0, self._unknown)
+        return list(self._known)
 
     def _connected(self, now: float) -> None:
         assert self._sock is not None
@@ -109,9 +138,7 @@ class Connection:
         seconds = struct.pack("ll", 0, int(ANSWER_SECONDS * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        keep_alive(sock)
 
     def _greeted(self) -> None:
         packet = self.next()

@@ -192,6 +192,12 @@ class Parking:
             {"id": row.id, "now": now},
         )
 
+    def put_off(self, row: Parked, due: float) -> None:
+        """It stays here until then."""
+        self.db.run(
+            "UPDATE wm_parked SET due = :due WHERE id = :id AND state = 'waiting'", {"id": row.id, "due": due}
+        )
+
     def clean(self, now: float) -> None:
         """What others may have ended long ago."""
         self.db.run(

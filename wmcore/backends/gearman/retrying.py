@@ -10,8 +10,11 @@ from wmcore.backends.gearman.chore import Chore
 from wmcore.backends.gearman.parked import Parking
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
+from wmcore.errors import Refused
 
 AT_ONCE = 200
+REFUSED_SECONDS = 10.0
+"""So long a job is left alone that a server does not take: the next may be of another function."""
 
 
 class Retrying(Chore):
@@ -26,10 +29,17 @@ class Retrying(Chore):
     def turn(self) -> None:
         if not self._parking.exists:
             return
-        now = time.time()
+        now, refused = time.time(), None
         for row in self._parking.due(now, AT_ONCE):
-            submit_anywhere(self._talks, self._prefix, NewJob(row.funcname, row.raw, uniqkey=row.key))
-            self._parking.submitted(row, now)
+            try:
+                submit_anywhere(self._talks, self._prefix, NewJob(row.funcname, row.raw, uniqkey=row.key))
+            except Refused as error:
+                self._parking.put_off(row, now + REFUSED_SECONDS)
+                refused = error
+            else:
+                self._parking.submitted(row, now)
+        if refused is not None:
+            raise refused
 
     def close(self) -> None:
         for talk in self._talks:

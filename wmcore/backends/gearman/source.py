@@ -162,6 +162,13 @@ class Source:
         if connection.phase is Phase.READY:
             connection.drop("no answer to the last word")
 
+    def rest(self) -> None:
+        """Nothing is wanted from here, while no job is in hand: the server is to wake others."""
+        if self.ready and self._registered:
+            self.connection.send(packets.RESET)
+            self._registered = ()
+            self._slept_at = None
+
     def submit(self, packet: bytes) -> None:
         """A job in the background, while none is asked for. Raises QueueDown, Refused."""
         connection, until = self.connection, time.monotonic() + CONNECT_SECONDS

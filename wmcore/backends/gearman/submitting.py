@@ -39,12 +39,19 @@ def unique_of(job: NewJob) -> bytes:
 
 def submission(prefix: str, job: NewJob) -> bytes:
     """Raises Refused for what gearmand does not take. Its priorities are three, and what is put off has none."""
-    own, function, due = unique_of(job), packets.wire_name(prefix, job.funcname), due_second(job.run_after)
+    own, function, due = unique_of(job), function_of(prefix, job.funcname), due_second(job.run_after)
     if due is not None:
         return packets.pack(packets.SUBMIT_JOB_EPOCH, function, own, str(due).encode(), job.raw)
     priority = job.priority or 0
     kind = SUBMIT_JOB_HIGH_BG if priority > 0 else SUBMIT_JOB_LOW_BG if priority < 0 else packets.SUBMIT_JOB_BG
     return packets.pack(kind, function, own, job.raw)
+
+
+def function_of(prefix: str, name: str) -> bytes:
+    """Raises Refused for what would be read as two names, or as none."""
+    if not name or "\0" in name:
+        raise Refused(f"{name!r} is no name of a function")
+    return packets.wire_name(prefix, name)
 
 
 def checked(uniqkey: str) -> bytes:
@@ -56,10 +63,11 @@ def checked(uniqkey: str) -> bytes:
 
 
 def submit_anywhere(talks: Sequence[Talk], prefix: str, job: NewJob) -> str:
-    """To the first server that takes it; the new job's id. Raises QueueDown where none does, Refused."""
+    """To the first server that takes it; the new job's id. One that failed is asked after the others: it may be frozen,
+    and takes two seconds to say nothing. Raises QueueDown where none does, Refused."""
     packet = submission(prefix, job)
     trouble: QueueDown | None = None
-    for index, talk in enumerate(talks):
+    for index, talk in sorted(enumerate(talks), key=lambda each: each[1].failed_at):
         try:
             return f"{index}-{talk.submit(packet)}"
         except QueueDown as error:

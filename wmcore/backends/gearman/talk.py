@@ -1,8 +1,10 @@
 """The manager's talk with a job server: one question, one answer, each in bounded time. Opens a connection when it is
 first used, and another where it has gone stale."""
 
+import re
 import select
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +14,7 @@ from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.errors import QueueDown, Refused
 
 T = TypeVar("T")
+_VERSION = re.compile(r"(OK )?(?P<version>\d\S*)\s*")
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 2.0
 
@@ -25,6 +28,18 @@ class FunctionStatus:
     workers: int
 
 
+def parse_status(lines: Sequence[str]) -> dict[str, FunctionStatus]:
+    """By function. The names are those of everybody, and may hold what no line should: nobody asks for such a one."""
+    found = {}
+    for line in lines:
+        try:
+            name, total, running, workers = line.rsplit("\t", 3)
+            found[name] = FunctionStatus(int(total), int(running), int(workers))
+        except ValueError:
+            continue
+    return found
+
+
 class NoAnswer(QueueDown):
     """It takes connections and says nothing."""
 
@@ -34,6 +49,7 @@ class Talk:
 
     def __init__(self, server: str) -> None:
         self.server = server
+        self.failed_at = 0.0  # monotonic; 0: it never did
         self._sock: socket.socket | None = None
 
     # -- asking --------------------------------------------------------------------------------------------------------
@@ -41,10 +57,16 @@ class Talk:
     def submit(self, packet: bytes) -> str:
         """The new job's handle. Raises QueueDown, Refused. After a lost connection it is said again once, under the
         same unique id: a job that is there already is not inserted twice."""
-        kind, body = self._again(lambda: self.ask(packet, packets.JOB_CREATED, packets.ERROR))
+        kind, body = self._again(lambda: self._submit(packet))
         if kind == packets.ERROR:
             raise Refused(f"job server {self.server} does not take the job: {packets.error_text(body)}")
         return body.decode()
+
+    def _submit(self, packet: bytes) -> tuple[int, bytes]:
+        """Only to a server that has just answered: one that is frozen takes the job when it thaws, and by then another
+        has it too."""
+        self.ask(packets.ECHO, packets.ECHO_RES)
+        return self.ask(packet, packets.JOB_CREATED, packets.ERROR)
 
     def is_known(self, handle: str) -> bool:
         """Does the job wait or run? Raises QueueDown."""
@@ -54,15 +76,15 @@ class Talk:
 
     def status(self) -> dict[str, FunctionStatus]:
         """By function, as it is called on the server. Raises QueueDown."""
-        found = {}
-        for line in self._again(lambda: self.lines("status")):
-            name, total, running, workers = line.rsplit("\t", 3)
-            found[name] = FunctionStatus(int(total), int(running), int(workers))
-        return found
+        return parse_status(self._again(lambda: self.lines("status")))
 
     def version(self) -> str:
-        """Raises QueueDown."""
-        return self._again(lambda: self._line("version")).removeprefix("OK ").strip()
+        """Raises QueueDown, also where something else listens there."""
+        said = self._again(lambda: self._line("version"))
+        found = _VERSION.fullmatch(said)
+        if found is None:
+            raise self._down(Broken(f"no Gearman server: it says {said[:40]!r}"))
+        return found["version"]
 
     def check(self) -> None:
         """Is the server still there? Costs nothing, finds out that it closed the connection. Raises QueueDown."""
@@ -103,7 +125,7 @@ class Talk:
     def lines(self, command: str) -> Sequence[str]:
         """Of an admin command, up to the dot."""
         text = self._text(command, lambda text: text == b".\n" or text.endswith(b"\n.\n"))
-        return text[:-2].decode(errors="replace").splitlines()
+        return text[:-2].decode(errors="replace").split("\n")
 
     def _line(self, command: str) -> str:
         return self._text(command, lambda text: text.endswith(b"\n")).decode(errors="replace")
@@ -138,6 +160,7 @@ class Talk:
 
     def _down(self, error: Exception) -> QueueDown:
         self.close()
+        self.failed_at = time.monotonic()
         if isinstance(error, TimeoutError):
             return NoAnswer(f"job server {self.server}: no answer within {ANSWER_SECONDS:g} s")
         return QueueDown(f"job server {self.server}: {getattr(error, 'strerror', None) or error}")

@@ -1,0 +1,251 @@
+"""Gearman's servers in trouble, as clients and the manager meet it: frozen, slow, full, or something else."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
+from tests.servers import Gearmand
+from tests.waiting import until
+from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
+from wmcore.backends.gearman import connection, packets
+from wmcore.backends.gearman.clock import Clock, Estimates
+from wmcore.backends.gearman.connection import Connection
+from wmcore.backends.gearman.parked import Parked, Parking
+from wmcore.backends.gearman.retrying import Retrying
+from wmcore.backends.gearman.submitting import submit_anywhere
+from wmcore.backends.gearman.talk import Talk
+from wmcore.client import gearmanlink
+from wmcore.errors import QueueDown, Refused
+
+MakeRig = Callable[..., Rig]
+
+
+@contextmanager
+def frozen(server: Gearmand) -> Iterator[None]:
+    server.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.signal(signal.SIGCONT)
+
+
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of something that treats each connection in its own way."""
+
+    def accept() -> None:
+        while True:
+            try:
+                taken, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=answer, args=(taken,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+# -- frozen ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_leaves_no_job_with_a_frozen_server(gearmand: Gearmand, second_gearmand: Gearmand) -> None:
+    """It would take it when it thaws, and the other server has it by then: it would run twice."""
+    servers = [gearmand.address, second_gearmand.address]
+    with GearmanAsyncClient(servers) as known, GearmanAsyncClient(servers) as new:
+        known.insert_many(A, range(20))  # has connections to both
+        before = second_gearmand.jobs(A)[0]
+        time.sleep(gearmanlink.SURE_SECONDS)
+        with frozen(second_gearmand):
+            for client in (known, new):
+                for number in range(10):
+                    assert str(client.insert(A, number)).startswith(gearmand.address)
+    assert second_gearmand.jobs(A)[0] == before
+    assert gearmand.jobs(A)[0] == 20 - before + 20
+
+
+def test_the_only_server_is_frozen(gearmand: Gearmand) -> None:
+    with GearmanSyncClient(gearmand.address) as client:
+        with frozen(gearmand), pytest.raises(QueueDown, match="no job server answers"):
+            client.insert(A, timeout=1)
+        assert gearmand.jobs(A)[0] == 0
+        with pytest.raises(TimeoutError):
+            client.insert(A, timeout=0.2)
+
+
+def test_a_retry_is_not_left_with_a_frozen_server(gearmand: Gearmand, second_gearmand: Gearmand) -> None:
+    talks = [Talk(gearmand.address), Talk(second_gearmand.address)]
+    assert submit_anywhere(talks, "", Job.new(A, 0)).startswith("0-")
+    with frozen(gearmand):
+        assert all(submit_anywhere(talks, "", Job.new(A, number)).startswith("1-") for number in range(5))
+        silent_at = talks[0].failed_at
+        assert silent_at
+        assert submit_anywhere(talks, "", Job.new(A, 5)).startswith("1-")
+        assert talks[0].failed_at == silent_at, "it was not asked again: each time it would take two seconds"
+    assert gearmand.jobs(A)[0] == 1
+    assert second_gearmand.jobs(A)[0] == 6
+    for talk in talks:
+        talk.close()
+
+
+# -- slow, full --------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_takes_its_time_over_many_jobs(gearmand: Gearmand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that commits each of them to a disk: it is not silent as long as it takes one more now and then."""
+    monkeypatch.setattr(gearmanlink, "ACCEPT_SECONDS", 0.4)
+
+    def slowly(client: socket.socket) -> None:
+        server = socket.create_connection(("127.0.0.1", gearmand.port))
+        threading.Thread(target=passing, args=(client, server), daemon=True).start()
+        reader = packets.Reader()
+        while data := server.recv(65536):
+            reader.feed(data)
+            while (packet := reader.next()) is not None:
+                if packet[0] == packets.JOB_CREATED:
+                    time.sleep(0.1)
+                client.sendall(packets.HEADER.pack(packets.RESPONSE, packet[0], len(packet[1])) + packet[1])
+
+    def passing(client: socket.socket, server: socket.socket) -> None:
+        while data := client.recv(65536):
+            server.sendall(data)
+        server.shutdown(socket.SHUT_RDWR)
+
+    with listening(slowly) as address, GearmanAsyncClient(address) as client:
+        assert len(set(client.insert_many(A, range(10)))) == 10
+    assert gearmand.jobs(A)[0] == 10
+
+
+def test_a_retry_that_is_refused_holds_up_no_other(gearmand: Gearmand, tmp_path: Path) -> None:
+    parking, now = Parking(tmp_path), time.time()
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A)
+    with socket.create_connection(("127.0.0.1", gearmand.port)) as admin:
+        admin.sendall(f"maxqueue {A} 1\n".encode())
+        assert admin.recv(100).startswith(b"OK")
+    for number, name in enumerate((A, A, B)):
+        parking.wait((), Parked(0, f"wm-1-0-0-{number:012x}", "waiting", name, b"", None, None, [], now - 1), now)
+    retrying = Retrying([gearmand.address], "", tmp_path)
+    with pytest.raises(Refused, match="queue is full"):
+        retrying.turn()
+    assert (gearmand.jobs(A)[0], gearmand.jobs(B)[0]) == (1, 1)
+    assert parking.waiting_counts() == {A: 2}
+    assert parking.due(now, 10) == []
+    retrying.turn()
+    retrying.close()
+    parking.close()
+
+
+# -- something else ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_what_is_no_job_server_is_named(greeting: bytes) -> None:
+    def greet(client: socket.socket) -> None:
+        client.sendall(greeting)
+        client.recv(1000)
+
+    with listening(greet) as address:
+        said = f"job server {address}: no Gearman server: it says '{greeting[:4].decode()}"
+        with pytest.raises(QueueDown, match=said):
+            Talk(address).version()
+        with GearmanAsyncClient(address) as client, pytest.raises(QueueDown, match=address):
+            client.insert(A)
+
+
+def test_names_that_no_line_should_hold(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Anybody may name a function as he likes; the admin protocol has it as it is."""
+    with GearmanAsyncClient(gearmand.address) as client:
+        for name in ("a\x0bb", "a\u2028b", "a\nb", "a\tb", "a\n.\nb", "\udcff".encode(errors="surrogateescape").hex()):
+            client.insert(name)
+        client.insert_many(A, range(3))
+        with pytest.raises(Refused, match="is no name of a function"):
+            client.insert("a\0b")
+        with pytest.raises(Refused, match="is no name of a function"):
+            client.insert("")
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    assert rig.manager().figures(0)[0].ready == 3
+    rig.close()
+
+
+def test_a_name_is_not_looked_up_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        return look_up(*arguments, **options)
+
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", counting)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        link = Connection(f"localhost:{nobody.getsockname()[1]}", b"")
+        tries = 0
+
+        def tend() -> bool:
+            nonlocal tries
+            before = link.life
+            link.tend(time.monotonic())
+            tries += link.life != before
+            return tries > 5
+
+        until(tend)
+    assert len(asked) == 1
+    assert link.error == "Connection refused"
+    monkeypatch.setattr(connection, "LOOK_UP_SECONDS", 0.0)
+    unknown = Connection("nowhere.invalid:4730", b"")
+    unknown.tend(time.monotonic())
+    assert "not known" in unknown.error or "resolution" in unknown.error
+
+
+# -- children that rest, the clock -------------------------------------------------------------------------------------
+
+
+def test_who_rests_is_not_woken(gearmand: Gearmand, tmp_path: Path) -> None:
+    """A server that wakes one worker for each job would wake one that takes none."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child = rig.child()
+    until(lambda: not child.turn((0, 1), GRAB_FOR).jobs and gearmand.jobs(A)[2] == gearmand.jobs(B)[2] == 1)
+    child.turn((), GRAB_FOR)
+    until(lambda: gearmand.jobs(A)[2] == gearmand.jobs(B)[2] == 0)
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, 1)
+    (job,) = until(lambda: child.turn((0,), GRAB_FOR).jobs)
+    assert child.start(job)
+    assert (gearmand.jobs(A)[2], gearmand.jobs(B)[2]) == (1, 0)
+    child.complete(job)
+    child.turn((), GRAB_FOR)
+    until(lambda: gearmand.jobs(A) == (0, 0, 0))
+    rig.close()
+
+
+def test_the_clock_of_another_life(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Children of the former life have its file mapped; what it said counts no more; the server heard of one function,
+    whose jobs are all done."""
+    first = Clock(tmp_path, gearmand.address)
+    first.turn()
+    first.turn()
+    estimate = Estimates(tmp_path, [gearmand.address])
+    with GearmanAsyncClient(gearmand.address) as client:
+        handle = str(client.insert(A)).rpartition("//")[2]
+    assert estimate(0, handle) == pytest.approx(time.time(), abs=2)
+    second = Clock(tmp_path, gearmand.address)
+    assert estimate(0, handle) is None
+    second.turn()
+    second.turn()
+    with GearmanAsyncClient(gearmand.address) as client:
+        handle = str(client.insert(A)).rpartition("//")[2]
+    assert estimate(0, handle) == pytest.approx(time.time(), abs=2)
+    (found,) = [told for name, told in gearmand.status().items() if name.startswith("wmcore-clock:")]
+    assert found.total == 0
+    first.close()
+    second.close()
