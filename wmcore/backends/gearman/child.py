@@ -123,6 +123,8 @@ class GearmanChild:
         jobs = self._draw(source, before, classes, now)
         if ended is not None and ended.source.refused():  # somebody else has had it meanwhile
             late = frozenset((ended.job.id,))
+        if jobs and (most is None or most[jobs[0].class_index] == 1):
+            self._rest_elsewhere(jobs[0])
         if not jobs and not late and all(source.connection.failing for source in self._sources):
             raise QueueDown("; ".join(source.trouble for source in self._sources))
         return Turn(jobs, late)
@@ -174,6 +176,13 @@ class GearmanChild:
                     return (job,)
             source = self._next(now)
         return ()
+
+    def _rest_elsewhere(self, job: Claimed) -> None:
+        """It may take long (more than one would make no batch): the other servers are not to wake this child meanwhile,
+        perhaps instead of one that has time."""
+        for source in self._sources:
+            if source.index != job.database:
+                source.rest()
 
     def _settle(self, ended: Held | None) -> None:
         """Whoever leaves or rests leaves nothing behind: the end is with the server, and no job on its way here."""
