@@ -6,7 +6,7 @@ one commit a turn can be faster.
 
 import multiprocessing
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -23,6 +23,8 @@ BATCH = 100
 JOBS = {"PostgreSQL": 200_000, "MariaDB": 200_000, "SQLite": 1_000_000}
 COLUMNS = "jobid, arg, uniqkey, insert_time, wm_insert_time, run_after, grabbed_until, priority"
 Tally = Any  # an array of counts, one for each process
+Turns = Iterator[int]
+"""Of one process: by turns how many jobs it has claimed, and 0 when they are acknowledged."""
 
 
 def due(dialect: Dialect) -> str:
@@ -30,22 +32,23 @@ def due(dialect: Dialect) -> str:
     return f"funcid = 1 AND run_after <= {second} AND grabbed_until <= {second} ORDER BY run_after LIMIT {BATCH}"
 
 
-def postgresql(dsn: str, place: int, tally: Tally) -> None:
+def postgresql(dsn: str) -> Turns:
     import psycopg
 
     claim = (
         f"UPDATE job SET grabbed_until = {POSTGRESQL.second} + 3600 WHERE ctid = ANY(ARRAY(SELECT ctid FROM job "
         f"WHERE {due(POSTGRESQL)} FOR UPDATE SKIP LOCKED)) RETURNING {COLUMNS}"
     )
+    acknowledge = "DELETE FROM job WHERE jobid = ANY(%s) AND grabbed_until >= %s"
     with psycopg.connect(dsn, autocommit=True) as connection, connection.cursor() as cursor:
         while True:
             rows = cursor.execute(claim).fetchall()
-            tally[place] += len(rows)
-            acknowledge = "DELETE FROM job WHERE jobid = ANY(%s) AND grabbed_until >= %s"
+            yield len(rows)
             cursor.execute(acknowledge, ([row[0] for row in rows], rows[0][6] if rows else 0))
+            yield 0
 
 
-def mariadb(dsn: str, place: int, tally: Tally, *, from_mark: bool = False) -> None:
+def mariadb(dsn: str, *, from_mark: bool = False) -> Turns:
     """Without `from_mark` each claim walks over all that was deleted and not yet purged, at the head of the index."""
     import pymysql
 
@@ -70,12 +73,13 @@ def mariadb(dsn: str, place: int, tally: Tally, *, from_mark: bool = False) -> N
             if ids:
                 cursor.execute(f"UPDATE job SET grabbed_until = {MYSQL.second} + 3600 WHERE jobid IN %s", [ids])
             connection.commit()
-            tally[place] += len(ids)
+            yield len(ids)
             if ids:
                 cursor.execute("DELETE FROM job WHERE jobid IN %s AND grabbed_until > 0", [ids])
+            yield 0
 
 
-def sqlite(dsn: str, place: int, tally: Tally) -> None:
+def sqlite(dsn: str) -> Turns:
     claim = (
         f"UPDATE job SET grabbed_until = {SQLITE.second} + 3600 "
         f"WHERE jobid IN (SELECT jobid FROM job WHERE {due(SQLITE)}) RETURNING {COLUMNS}"
@@ -89,17 +93,23 @@ def sqlite(dsn: str, place: int, tally: Tally) -> None:
             connection.execute("BEGIN IMMEDIATE")
             ids = [row[0] for row in connection.execute(claim)]
             connection.execute("COMMIT")
-            tally[place] += len(ids)
+            yield len(ids)
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(acknowledge, ids + [0] * (BATCH - len(ids)))
             connection.execute("COMMIT")
+            yield 0
 
 
-DRIVERS: dict[str, Mapping[str, Callable[[str, int, Tally], None]]] = {
+DRIVERS: dict[str, Mapping[str, Callable[[str], Turns]]] = {
     "PostgreSQL": {"floor": postgresql},
     "MariaDB": {"floor": mariadb, "floor from a low-water mark": partial(mariadb, from_mark=True)},
     "SQLite": {"floor": sqlite},
 }
+
+
+def work(turns: Callable[[str], Turns], dsn: str, place: int, tally: Tally) -> None:
+    for claimed in turns(dsn):
+        tally[place] += claimed
 
 
 def measured(bench: Bench, kind: str, which: str = "floor") -> float:
@@ -109,7 +119,8 @@ def measured(bench: Bench, kind: str, which: str = "floor") -> float:
         fill(dsn, NAME, total)
         context = multiprocessing.get_context("fork")
         tally = context.Array("Q", PROCESSES, lock=False)
-        workers = [context.Process(target=DRIVERS[kind][which], args=(dsn, n, tally)) for n in range(PROCESSES)]
+        turns = DRIVERS[kind][which]
+        workers = [context.Process(target=work, args=(turns, dsn, n, tally)) for n in range(PROCESSES)]
         for worker in workers:
             worker.start()
         try:

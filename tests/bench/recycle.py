@@ -2,11 +2,17 @@
 
 One child, no-op jobs that leave stamps. Cost: from the end of a child's last job to the start of its replacement's
 first; leave: to the making of the replacement's class instances (the last acknowledgement, exit, reaping, fork);
-connect: from there to its first job (connection, claim).
+connect: from there to its first job (connection, claim). Beside it the driver alone: a process that has the driver
+imported forks one child after the other, each of which connects, claims 100 rows and acknowledges them.
 """
 
+import os
 from itertools import pairwise
+from mmap import mmap
+from struct import Struct
+from time import monotonic
 
+from tests.bench import floor
 from tests.bench.common import Bench, Row, alone, percentile, ratio
 from tests.bench.daemons import STAMPED, daemon, stamps
 from tests.bench.filling import fill
@@ -32,6 +38,33 @@ def costs(bench: Bench, kind: str) -> list[tuple[float, float, float]]:
     return found
 
 
+_STAMPS = Struct("dd")
+
+
+def of_driver(bench: Bench, kind: str) -> list[float]:
+    """Milliseconds from the last job of a process without a framework to the first of the next."""
+    lives = 10 if bench.quick else 60
+    turns, shared, found = floor.DRIVERS[kind]["floor"], mmap(-1, _STAMPS.size), []
+    with bench.database(kind) as dsn:
+        fill(dsn, floor.NAME, (lives + 2) * floor.BATCH)
+        last = None
+        for _ in range(lives + 1):
+            pid = os.fork()
+            if pid == 0:
+                one = turns(dsn)
+                next(one)
+                first = monotonic()
+                shared[:] = _STAMPS.pack(first, monotonic())
+                next(one)
+                os._exit(0)
+            os.waitpid(pid, 0)
+            first, end = _STAMPS.unpack(shared)
+            if last is not None:
+                found.append((first - last) * 1000)
+            last = end
+    return found
+
+
 def loss(bench: Bench, kind: str) -> Row:
     """Jobs/s of two children with few and with many jobs each."""
     few, many = (ours(bench, kind, 2, works) for works in (WORKS, 100_000))
@@ -42,9 +75,11 @@ def run(bench: Bench) -> None:
     rows = []
     for kind in bench.kinds:
         whole, leave, connect = zip(*costs(bench, kind), strict=True)
-        quartet = (percentile(whole, 0.5), percentile(leave, 0.5), percentile(connect, 0.5), percentile(whole, 0.95))
-        rows.append((kind, *quartet, len(whole)))
-    columns = ("database", "p50", "of which leave", "connect", "p95", "recycles")
+        driver = percentile(of_driver(bench, kind), 0.5)
+        p50, p95 = percentile(whole, 0.5), percentile(whole, 0.95)
+        parts = percentile(leave, 0.5), percentile(connect, 0.5)
+        rows.append((kind, p50, *parts, p95, len(whole), driver, ratio(p50, driver)))
+    columns = ("database", "p50", "of which leave", "connect", "p95", "recycles", "the driver alone", "ratio")
     bench.table(f"A recycle, ms of a child's time (-w {WORKS})", columns, rows)
     if not bench.quick:
         losses = [loss(bench, kind) for kind in bench.kinds]

@@ -56,10 +56,15 @@ def as_bytes(value: Any) -> bytes:
 
 
 def among(db: Database, jobids: Iterable[int], funcid: int) -> str:
-    """A condition for these rows, of numbers alone. SQLite would rather go through the whole class than look up fifty
-    rows: the plus keeps it from that."""
-    plus = "+" if db.dialect.name == "sqlite" else ""
-    return f"{plus}funcid = {funcid} AND jobid IN ({','.join(map(str, jobids))})"
+    """A condition for these rows, each named once, of numbers alone. SQLite would rather go through the whole class
+    than look up fifty rows: the plus keeps it from that. It is also quicker to follow a range than to sort a list;
+    the servers would lock the row behind it."""
+    if db.dialect.name != "sqlite":
+        return f"funcid = {funcid} AND jobid IN ({','.join(map(str, jobids))})"
+    numbers = sorted(jobids)
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"+funcid = {funcid} AND jobid BETWEEN {numbers[0]} AND {numbers[-1]}"
+    return f"+funcid = {funcid} AND jobid IN ({','.join(map(str, numbers))})"
 
 
 def job_id(db: Database, jobid: int) -> str:
