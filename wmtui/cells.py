@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from wmtui.formatting import spark
+from wmtui.formatting import compact, number, spark
 from wmtui.glyphs import Glyphs
 
 Cut = Literal["left", "right"]
@@ -26,6 +26,11 @@ class Cell(NamedTuple):
     short: str = ""
     values: tuple[float | None, ...] | None = None
     hi: float = 0.0
+
+
+def exact(n: int, style: str = "") -> Cell:
+    """All digits where they fit."""
+    return Cell(number(n), style, short=compact(n))
 
 
 Part = tuple[int, Cell]

@@ -3,15 +3,28 @@
 from collections.abc import Sequence
 
 from wmcore.protocol.messages import Status
-from wmtui.cells import Cell, Row, Rows
+from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import compact, count, duration, rate, stopwatch
 from wmtui.glyphs import Glyphs
 from wmtui.headline import name_of
 from wmtui.picture import Phase, Picture
 from wmtui.printing import clean, plural
-from wmtui.rows import nice
+from wmtui.scales import nice
 from wmtui.session import Session
 from wmtui.totals import bounded, together, worst
+
+FLEET_COLUMNS = (
+    Column("name", Cell("DAEMON"), 14, most=32),
+    Column("link", Cell("LINK"), 13),
+    Column("children", Cell("BUSY/RUN/N", short="B/RUN/N"), 9, most=13, right=True),
+    Column("rate", Cell("JOB/S"), 6, right=True),
+    Column("ready", Cell("READY"), 6, right=True),
+    Column("oldest", Cell("OLDEST"), 6, rank=1, right=True),
+    Column("failed", Cell("FAILED"), 6, right=True),
+    Column("version", Cell("VER"), 6, rank=2, most=10),
+    Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 8, rank=3, most=60, bars=True),
+    Column("note", Cell("NOTE"), 10, most=120),
+)
 
 NAME = 14
 WORDS = {

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from wmtui.cells import Cell, Column
 from wmtui.filtering import Fields, Term, matching, parse
+from wmtui.glyphs import Glyphs
 
 
 class Sort(NamedTuple):
@@ -58,3 +60,21 @@ class Lens:
         if key is not None:
             return sorted(items, key=key, reverse=self.descending)
         return list(reversed(items)) if self.turned else items
+
+
+def sort_title(columns: Sequence[Column], lens: Lens, glyphs: Glyphs) -> dict[str, Cell]:
+    """The title of the column that the rows are ordered by says so."""
+    for column in columns:
+        if column.id == lens.sorted_by:
+            mark = glyphs.down if lens.descending else glyphs.up
+            title = column.title.text + mark
+            return {column.id: Cell(title, column.title.style, short=_with_mark(column, mark))}
+    return {}
+
+
+def _with_mark(column: Column, mark: str) -> str:
+    """The title made shorter for the mark, but for the number at its end: LAT95 is not LATE9."""
+    title = column.title.text
+    number = title[len(title.rstrip("0123456789")) :]
+    word = title.removesuffix(number)[: max(1, column.width - 1 - len(number))]
+    return word + number + mark

@@ -45,6 +45,10 @@ class CursorMoved(Message):
         self.key = key
 
 
+class SpreadsChanged(Message):
+    """A table has another number of spreads: the key that goes through them is hinted at, or is not."""
+
+
 class Said(Message):
     """A line was typed and is to be carried out, or was given up (`text` is None)."""
 

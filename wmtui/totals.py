@@ -11,7 +11,7 @@ from wmtui.formatting import age, compact, duration, memory, number, rate, spark
 from wmtui.glyphs import Glyphs
 from wmtui.judging import Reason, State, Thresholds, judge
 from wmtui.printing import clean
-from wmtui.rows import BAR_STEPS_MS, BAR_WORDS, lateness_top, nice
+from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top, nice
 
 SECONDS = 60
 

@@ -14,9 +14,10 @@ from wmcore.protocol.messages import (
     QueuedJob,
     Status,
 )
+from wmtui.childrows import child_key
 from wmtui.formatting import count, duration
+from wmtui.poolrows import PoolKey
 from wmtui.printing import clean
-from wmtui.rows import PoolKey, child_key
 
 
 @dataclass(frozen=True, slots=True)

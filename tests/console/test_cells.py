@@ -3,8 +3,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from wmtui.cells import Cell, Column, Row, choose_parts, cut, draw, draw_free, layout, needs, spreads, wrap
+from wmtui.childrows import CHILD_COLUMNS
+from wmtui.failedrows import FAILED_COLUMNS
 from wmtui.glyphs import ASCII, UNICODE
-from wmtui.rows import CHILD_COLUMNS, FAILED_COLUMNS, POOL_COLUMNS
+from wmtui.poolrows import POOL_COLUMNS
 
 words = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Mn", "Me")), max_size=60) | st.text(
     "漢字ab…", max_size=40

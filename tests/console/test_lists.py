@@ -11,19 +11,23 @@ from tests.console.daemon import Daemon, golden
 from tests.console.screen import lines_of
 from tests.console.test_golden import busy
 from wmcore.protocol import messages as m
-from wmtui import headline, helptext, judging, rows
+from wmtui import childrows, failedrows, fleetrows, headline, helptext, judging, poolrows, queuerows
 from wmtui.commandline import nearest
 from wmtui.glyphs import UNICODE
 from wmtui.keymap import DEFAULT, LISTS
+from wmtui.lens import sort_title
 from wmtui.meanings import MEANINGS
 from wmtui.picture import Picture
 from wmtui.screens.help import Help
 from wmtui.screens.record import RecordScreen
 from wmtui.trend import Trend
+from wmtui.views.log import LOG_COLUMNS
 
 COLUMNS = {
-    "pools": rows.POOL_COLUMNS, "children": rows.CHILD_COLUMNS, "failed": rows.FAILED_COLUMNS, "jobs": rows.JOB_COLUMNS,
-    "groups": rows.GROUP_COLUMNS, "queue": rows.QUEUE_COLUMNS, "log": rows.LOG_COLUMNS, "fleet": rows.FLEET_COLUMNS,
+    "pools": poolrows.POOL_COLUMNS, "children": childrows.CHILD_COLUMNS,
+    "failed": failedrows.FAILED_COLUMNS, "groups": failedrows.GROUP_COLUMNS,
+    "queue": queuerows.QUEUE_COLUMNS, "jobs": queuerows.JOB_COLUMNS, "log": LOG_COLUMNS,
+    "fleet": fleetrows.FLEET_COLUMNS,
 }  # fmt: skip
 
 
@@ -92,7 +96,8 @@ async def test_the_columns_that_have_no_room(daemon: Daemon) -> None:
 
 
 def test_the_sign_of_the_order_does_not_take_the_number_of_a_title() -> None:
-    titles = [rows.sort_title(rows.POOL_COLUMNS, rows.CLASS_LENS.sort_by(name), UNICODE) for name in ("p95", "ready")]
+    lens = poolrows.CLASS_LENS
+    titles = [sort_title(poolrows.POOL_COLUMNS, lens.sort_by(name), UNICODE) for name in ("p95", "ready")]
     assert (titles[0]["p95"].short, titles[1]["ready"].short) == ("LAT95▼", "READ▼")
 
 
@@ -107,7 +112,7 @@ def test_a_backlog_clears_steadily_grows_or_never() -> None:
         status.now += seconds
         queue.ready = ready
         trend.take(status)
-        return rows.clears(name, queue, trend)
+        return queuerows.clears(name, queue, trend)
 
     assert after(0, 100) == "growing"  # so the daemon's rates say, and nothing else is known yet
     assert after(9, 55) == "11s"

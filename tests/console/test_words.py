@@ -4,7 +4,7 @@ import msgspec
 
 from tests.console.daemon import golden, many_failed
 from wmcore.protocol.messages import Failed, FailedPage, FailedSummary, Pool, Server, Status
-from wmtui import headline, keymap, questions, rows
+from wmtui import childrows, headline, keymap, poolrows, questions
 from wmtui.failedlist import FailedList
 from wmtui.glyphs import ASCII, UNICODE, choose
 from wmtui.pending import Pending, asks, edit
@@ -29,7 +29,7 @@ def test_classes_stand_beneath_their_pools_and_strays_at_the_end() -> None:
     status = golden()
     status.pools.append(Pool(name="slow", wanted=1, running=0, busy=0, state="running", workers=["sandbox.worker.B"]))
     status.pools[0].workers = ["new.class"]
-    found = rows.pool_rows(status, rows.CLASS_LENS, UNICODE)
+    found = poolrows.pool_rows(status, poolrows.CLASS_LENS, UNICODE)
     keys = [found.key(i) for i in range(len(found))]
     assert keys == [
         ("default", ""), ("default", "new.class"), ("slow", ""), ("slow", "sandbox.worker.B"), ("", "sandbox.worker.A"),
@@ -39,7 +39,7 @@ def test_classes_stand_beneath_their_pools_and_strays_at_the_end() -> None:
 def test_a_pool_shows_what_was_chosen_and_why_children_die() -> None:
     pool = golden().pools[0]
     pool.error, pool.state = "exit code 3", "backing off"
-    row = rows.pool_row(pool, UNICODE, Pending("default", 6, NOW))
+    row = poolrows.pool_row(pool, UNICODE, Pending("default", 6, NOW))
     assert [cell.text for cell in row.free] == [
         "default", "✗ backing off", "wanted 4>6", "running 4", "busy 2", "✗ exit code 3",
     ]  # fmt: skip
@@ -47,32 +47,33 @@ def test_a_pool_shows_what_was_chosen_and_why_children_die() -> None:
 
 def test_one_scale_of_lateness_for_all_classes() -> None:
     status = golden()
-    assert rows.pool_titles(status, rows.CLASS_LENS, UNICODE)["lateness"].short == "LATE≤5s"
+    assert poolrows.pool_titles(status, poolrows.CLASS_LENS, UNICODE)["lateness"].short == "LATE≤5s"
     for each in status.classes:
         each.lateness_history = [None, 3.0]
-    assert rows.pool_titles(status, rows.CLASS_LENS, ASCII)["lateness"].short == "LAT<.1s"
+    assert poolrows.pool_titles(status, poolrows.CLASS_LENS, ASCII)["lateness"].short == "LAT<.1s"
 
 
 def test_a_paused_class_says_so_in_words() -> None:
     status = golden()
     status.classes[0].paused = True
-    assert any(cell.text == "‖ paused" for cell in rows.pool_rows(status, rows.CLASS_LENS, UNICODE)[1].cells)
+    assert any(cell.text == "‖ paused" for cell in poolrows.pool_rows(status, poolrows.CLASS_LENS, UNICODE)[1].cells)
 
 
 def test_children_by_slot_with_the_pool_only_where_there_are_several() -> None:
     status = golden()
     status.children.reverse()
-    children = rows.child_rows(status, rows.CHILD_LENS, UNICODE).items
-    assert [rows.child_key(child) for child in children] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
-    assert "pool" not in [column.id for column in rows.child_columns(status)]
+    children = childrows.child_rows(status, childrows.CHILD_LENS, UNICODE).items
+    assert [childrows.child_key(child) for child in children] == [(0, 4720), (1, 4721), (2, 4722), (3, 4735)]
+    assert "pool" not in [column.id for column in childrows.child_columns(status)]
     status.pools.append(msgspec.structs.replace(status.pools[0], name="slow"))
-    assert "pool" in [column.id for column in rows.child_columns(status)]
+    assert "pool" in [column.id for column in childrows.child_columns(status)]
 
 
 def test_a_state_of_a_newer_daemon_is_shown_as_it_is() -> None:
     status = golden()
     status.children[0].state = "dreaming"
-    assert any(cell.text == "? dreaming" for cell in rows.child_rows(status, rows.CHILD_LENS, UNICODE)[0].cells)
+    row = childrows.child_rows(status, childrows.CHILD_LENS, UNICODE)[0]
+    assert any(cell.text == "? dreaming" for cell in row.cells)
 
 
 # -- headline and picture ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from wmcore.protocol.messages import FailedFilter
 from wmtui import bulkwords, commanding, commandline, headline, keymap, opening
 from wmtui.cells import Cell
 from wmtui.keymap import VIEWS
-from wmtui.messages import CursorMoved, Said
+from wmtui.messages import CursorMoved, Said, SpreadsChanged
 from wmtui.picture import Phase
 from wmtui.printing import clean
 from wmtui.screens.base import ConsoleScreen
@@ -98,6 +98,9 @@ class MainScreen(ConsoleScreen):
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         self.view.cursor_moved(event.pane)
+        self._paint_status()
+
+    def on_spreads_changed(self, event: SpreadsChanged) -> None:
         self._paint_status()
 
     def on_descendant_focus(self) -> None:

@@ -2,8 +2,9 @@
 
 from textual.app import ComposeResult
 
-from wmtui import opening, rows
+from wmtui import childrows, opening
 from wmtui.cells import Rows
+from wmtui.lens import sort_title
 from wmtui.undercursor import Target
 from wmtui.views.base import View
 from wmtui.widgets.linetable import LineTable
@@ -13,8 +14,8 @@ class Children(View):
     name_ = "children"
 
     def compose(self) -> ComposeResult:
-        self.lenses = {"children": rows.CHILD_LENS}
-        self.children_table = LineTable("children", rows.CHILD_COLUMNS, self.console_app.glyphs)
+        self.lenses = {"children": childrows.CHILD_LENS}
+        self.children_table = LineTable("children", childrows.CHILD_COLUMNS, self.console_app.glyphs)
         self.panes = (self.children_table,)
         yield self.children_table
 
@@ -24,8 +25,8 @@ class Children(View):
             table.set_rows(Rows())
             return
         glyphs, lens = self.console_app.glyphs, self.lenses["children"]
-        table.set_columns(rows.child_columns(status))
-        table.set_rows(rows.child_rows(status, lens, glyphs), rows.sort_title(rows.CHILD_COLUMNS, lens, glyphs))
+        table.set_columns(childrows.child_columns(status))
+        table.set_rows(childrows.child_rows(status, lens, glyphs), sort_title(childrows.CHILD_COLUMNS, lens, glyphs))
         self.say_empty(table, "no children")
         self.keep_marks(table)
 

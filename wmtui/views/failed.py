@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter, FailedGroups, FailedPage, FailedRecord, GetFailed, GroupFailed
-from wmtui import opening, rows
+from wmtui import failedrows, opening
 from wmtui.failedlist import EVERYTHING
 from wmtui.filtering import failed_filter
 from wmtui.formatting import count
@@ -34,9 +34,9 @@ class Failed(View):
 
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
-        self.failed = LineTable("failed", rows.FAILED_COLUMNS, glyphs)
+        self.failed = LineTable("failed", failedrows.FAILED_COLUMNS, glyphs)
         self.failed.edge = self._edge
-        self.groups = LineTable("groups", rows.GROUP_COLUMNS, glyphs)
+        self.groups = LineTable("groups", failedrows.GROUP_COLUMNS, glyphs)
         self.groups.display = False
         self.page = Page()
         self.panes = (self.failed, self.groups)
@@ -55,14 +55,14 @@ class Failed(View):
         now = status.now if status else 0.0
         known = session.failed
         total = "" if known.count == len(known.records) else self.total()
-        self.failed.set_rows(rows.failed_rows(known.records, now), total=total, skipped=known.skipped())
+        self.failed.set_rows(failedrows.failed_rows(known.records, now), total=total, skipped=known.skipped())
         none = "no failed jobs" if known.filter == EVERYTHING else "nothing matches the filter (esc takes it away)"
         self.say_empty(self.failed, none if known.begun or known.count == 0 else "asking ...")
         self.keep_marks(self.failed)
         if self.grouped:
             found = session.groups.groups if session.groups else []
             self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
-            self.groups.set_rows(rows.group_rows(found, now))
+            self.groups.set_rows(failedrows.group_rows(found, now))
         self.page.display = self.app.size.width >= 140 and not self.grouped
         if self._asking is None and not known.begun and (known.filter != EVERYTHING or not known.records):
             self._ask("first")
@@ -163,7 +163,7 @@ class Failed(View):
         elif known.count == 0:
             self.console_app.say("no failed job matches the filter")
         else:
-            at_least = known.at_least or rows.is_bound(known.count)
+            at_least = known.at_least or failedrows.is_bound(known.count)
             self.console_app.steering.bulk("retry", known.filter, known.count, at_least, self.session.failed_text)
 
     def open_panes(self) -> Sequence[LineTable]:

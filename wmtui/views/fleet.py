@@ -4,7 +4,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from wmtui import fleetrows, rows
+from wmtui import fleetrows
 from wmtui.undercursor import Target
 from wmtui.views.base import View
 from wmtui.widgets.linetable import LineTable
@@ -14,7 +14,7 @@ class Fleet(View):
     name_ = "fleet"
 
     def compose(self) -> ComposeResult:
-        self.table = LineTable("fleet", rows.FLEET_COLUMNS, self.console_app.glyphs)
+        self.table = LineTable("fleet", fleetrows.FLEET_COLUMNS, self.console_app.glyphs)
         self.panes = (self.table,)
         yield self.table
 

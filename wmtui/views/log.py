@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import LogLines, TailLog
-from wmtui import opening, rows
-from wmtui.cells import Cell, Row, Rows
+from wmtui import opening
+from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.printing import clean
 from wmtui.session import Session
 from wmtui.undercursor import Target
@@ -29,6 +29,8 @@ STYLES = {"debug": "dim", "warning": "yellow", "error": "bold red"}
 DATE = re.compile(r"^\d{4}-\d\d-\d\dT(?=\d\d:)")
 """On a narrow screen the day says least; enter shows the whole line."""
 
+LOG_COLUMNS = (Column("line", Cell("LOG"), 40, most=4000),)
+
 LogItem = tuple[int, str, str]
 """(number, level, line)."""
 
@@ -38,7 +40,7 @@ class Log(View):
     filters_at_once: ClassVar[bool] = False
 
     def compose(self) -> ComposeResult:
-        self.table = LineTable("log", rows.LOG_COLUMNS, self.console_app.glyphs)
+        self.table = LineTable("log", LOG_COLUMNS, self.console_app.glyphs)
         self.panes = (self.table,)
         self.words = ""
         self.level = 0

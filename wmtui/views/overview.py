@@ -6,9 +6,10 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wmtui import opening, rows, totals
+from wmtui import childrows, failedrows, opening, poolrows, totals
 from wmtui.cells import Rows
 from wmtui.formatting import count as counted
+from wmtui.lens import sort_title
 from wmtui.undercursor import Target
 from wmtui.views.base import View
 from wmtui.widgets.linetable import LineTable
@@ -39,11 +40,11 @@ class Overview(View):
 
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
-        self.lenses = {"pools": rows.CLASS_LENS, "children": rows.CHILD_LENS}
+        self.lenses = {"pools": poolrows.CLASS_LENS, "children": childrows.CHILD_LENS}
         self.totals = TextLines(glyphs, "totals", TOTAL_LINES, steady=True)
-        self.pools = LineTable("pools", rows.POOL_COLUMNS, glyphs)
-        self.children_table = LineTable("children", rows.CHILD_COLUMNS, glyphs)
-        self.failed = LineTable("failed", rows.FAILED_COLUMNS, glyphs, follow_top=True)
+        self.pools = LineTable("pools", poolrows.POOL_COLUMNS, glyphs)
+        self.children_table = LineTable("children", childrows.CHILD_COLUMNS, glyphs)
+        self.failed = LineTable("failed", failedrows.FAILED_COLUMNS, glyphs, follow_top=True)
         self.panes = (self.pools, self.children_table, self.failed)
         yield self.totals
         yield self.pools
@@ -63,14 +64,15 @@ class Overview(View):
         glyphs, lens = app.glyphs, self.lenses["pools"]
         worst = totals.worst(status, glyphs, app.keys.shown("wrongs"))
         self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), worst])
-        self.pools.set_rows(rows.pool_rows(status, lens, glyphs, app.pending), rows.pool_titles(status, lens, glyphs))
-        self.children_table.set_columns(rows.child_columns(status))
+        pools = poolrows.pool_rows(status, lens, glyphs, app.pending)
+        self.pools.set_rows(pools, poolrows.pool_titles(status, lens, glyphs))
+        self.children_table.set_columns(childrows.child_columns(status))
         lens = self.lenses["children"]
-        titles = rows.sort_title(rows.CHILD_COLUMNS, lens, glyphs)
-        self.children_table.set_rows(rows.child_rows(status, lens, glyphs), titles)
+        titles = sort_title(childrows.CHILD_COLUMNS, lens, glyphs)
+        self.children_table.set_rows(childrows.child_rows(status, lens, glyphs), titles)
         recent, count = status.failed.recent, status.failed.count
         self.failed.set_rows(
-            rows.failed_rows(recent, status.now), total="" if count == len(recent) else counted(count)
+            failedrows.failed_rows(recent, status.now), total="" if count == len(recent) else counted(count)
         )
         self.say_empty(self.pools, "no classes")
         self.say_empty(self.children_table, "no children")

@@ -5,9 +5,10 @@ from textual.containers import Horizontal
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import JobPage, ListJobs
-from wmtui import opening, rows
+from wmtui import opening, queuerows
 from wmtui.cells import Rows
 from wmtui.filtering import jobs_filter
+from wmtui.lens import sort_title
 from wmtui.session import Session
 from wmtui.stretch import PAGE, Want
 from wmtui.undercursor import Target
@@ -20,9 +21,9 @@ class Queue(View):
 
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
-        self.lenses = {"queue": rows.QUEUE_LENS}
-        self.classes_table = LineTable("queue", rows.QUEUE_COLUMNS, glyphs)
-        self.jobs = LineTable("jobs", rows.JOB_COLUMNS, glyphs)
+        self.lenses = {"queue": queuerows.QUEUE_LENS}
+        self.classes_table = LineTable("queue", queuerows.QUEUE_COLUMNS, glyphs)
+        self.jobs = LineTable("jobs", queuerows.JOB_COLUMNS, glyphs)
         self.jobs.edge = self._edge
         self.jobs.display = False
         self.panes = (self.classes_table, self.jobs)
@@ -37,8 +38,8 @@ class Queue(View):
             self.classes_table.set_rows(Rows())
             return
         glyphs, lens = self.console_app.glyphs, self.lenses["queue"]
-        titles = rows.sort_title(rows.QUEUE_COLUMNS, lens, glyphs) | rows.late_title(status, glyphs)
-        self.classes_table.set_rows(rows.queue_rows(status, lens, session.trend, glyphs), titles)
+        titles = sort_title(queuerows.QUEUE_COLUMNS, lens, glyphs) | queuerows.late_title(status, glyphs)
+        self.classes_table.set_rows(queuerows.queue_rows(status, lens, session.trend, glyphs), titles)
         self.say_empty(self.classes_table, "no classes")
         self.jobs.display = session.jobs_of is not None
         self.classes_table.display = not self.jobs.display or self.app.size.width >= 140
@@ -47,7 +48,7 @@ class Queue(View):
             more = "" if known.cursor is None and known.before is None else "more"
             self.say_empty(self.jobs, "no such job" if known.begun else "asking ...")
             skipped = 0 if known.before is None else None
-            self.jobs.set_rows(rows.job_rows(known.records, status.now, glyphs), total=more, skipped=skipped)
+            self.jobs.set_rows(queuerows.job_rows(known.records, status.now, glyphs), total=more, skipped=skipped)
 
     def note(self) -> str:
         jobs, of = self.session.jobs, self.session.jobs_of

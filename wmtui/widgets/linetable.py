@@ -9,7 +9,7 @@ from textual.strip import Strip
 from wmtui import keymap
 from wmtui.cells import Cell, Column, Layout, Row, Rows, Run, crop, draw, draw_free, needs, spreads, with_note
 from wmtui.glyphs import Glyphs
-from wmtui.messages import CursorMoved
+from wmtui.messages import CursorMoved, SpreadsChanged
 from wmtui.widgets.drawing import bindings, strip_of
 
 MARGIN = 1
@@ -198,6 +198,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.size.width - MARGIN
         self._wanted = needs(self._columns, map(self._rows.__getitem__, self._seen_rows()), self._wanted)
         found = spreads(self._columns, width, self._wanted)
+        if len(found) != self._spreads:
+            self.post_message(SpreadsChanged())
         self._spreads = len(found)
         self._spread = min(self._spread, len(found) - 1)
         places = found[self._spread]

@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from wmcore.backends.base import Claimed, NewJob, News, Position, Turn
-from wmcore.backends.theschwartz import oneturn, outcomes, rows
+from wmcore.backends.theschwartz import oneturn, outcomes
 from wmcore.backends.theschwartz.batch import Batch, Side
+from wmcore.backends.theschwartz.choosing import Chooser, Found, Wish
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database
 from wmcore.backends.theschwartz.insert import insert_jobs
@@ -23,7 +24,7 @@ from wmcore.backends.theschwartz.noted import Noted
 from wmcore.backends.theschwartz.ordering import Selection
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Funcids, Row
-from wmcore.backends.theschwartz.selecting import Coalescing, due, first, take, take_coalescing
+from wmcore.backends.theschwartz.selecting import Coalescing, take_coalescing
 from wmcore.errors import Fenced, QueueDown
 from wmcore.model import MOST_IN_BATCH, Failure, Outcome, RetryPolicy
 
@@ -38,14 +39,11 @@ class TheSchwartzChild:
     ) -> None:  # fmt: skip
         """`strict`: one order over all classes, instead of classes in turn. `bound_seconds`: after this the manager may
         give back what is not started of a batch."""
-        self._names = names
         self._who = who
         self._slot = who.slot or 0
         self._position = position
-        self._selection = selection
-        self._strict = strict
+        self._chooser = Chooser(names, selection, strict, bound_seconds)
         self._bound = bound_seconds
-        self._most: Sequence[int] | None = None
         self._retry_seconds = retry_seconds
         self._local = local
         self._places = [
@@ -58,39 +56,34 @@ class TheSchwartzChild:
     # -- turns ---------------------------------------------------------------------------------------------------------
 
     def turn(self, classes: Sequence[int], grab_for: Sequence[int], most: Sequence[int] | None = None) -> Turn:
-        self._most = most
+        wish = Wish(classes, grab_for, most)
         late: frozenset[str] = frozenset()
         acknowledged = self._batch is not None
         if self._batch is not None:
-            place = self._places[self._batch.database]
-            late, jobs = self._acknowledge_or_leave(place, classes, grab_for)
+            late, jobs = self._acknowledge_or_leave(self._places[self._batch.database], wish)
             if jobs:
                 return Turn(jobs, late)
         try:
-            return Turn(self._claim_anywhere(classes, grab_for) if classes else (), late)
+            return Turn(self._claim_anywhere(wish) if classes else (), late)
         except (QueueDown, Fenced):
             if acknowledged:
                 return Turn((), late)  # what was acknowledged has to be told; the next turn meets the error again
             raise
 
-    def _acknowledge_or_leave(
-        self, place: Side, classes: Sequence[int], grab_for: Sequence[int]
-    ) -> tuple[frozenset[str], Sequence[Claimed]]:
+    def _acknowledge_or_leave(self, place: Side, wish: Wish) -> tuple[frozenset[str], Sequence[Claimed]]:
         """With several databases, one that is down must not hold this child: it leaves, the manager closes its books
         when the database is back, and the next child works with the others."""
         try:
-            return self._acknowledge(place, classes, grab_for)
+            return self._acknowledge(place, wish)
         except QueueDown:
             if len(self._places) == 1:
                 raise
         try:
-            return self._acknowledge(place, classes, grab_for)  # it may have been only the connection
+            return self._acknowledge(place, wish)  # it may have been only the connection
         except QueueDown as error:
             raise Fenced(f"a finished job is left to the manager, its database is down: {error}") from None
 
-    def _acknowledge(
-        self, place: Side, classes: Sequence[int], grab_for: Sequence[int]
-    ) -> tuple[frozenset[str], Sequence[Claimed]]:
+    def _acknowledge(self, place: Side, wish: Wish) -> tuple[frozenset[str], Sequence[Claimed]]:
         """Close the batch in hand and, where our tables stand, claim the next in the same transaction."""
         batch = self._batch
         assert batch is not None
@@ -100,56 +93,44 @@ class TheSchwartzChild:
         if place.db.bare:
             return self._acknowledge_bare(place, batch), ()
         if len(self._places) > 1:
-            classes = ()  # the next batch may come from another: none of them starves
-        if batch.acked == len(batch.jobs) and not classes:
+            wish = replace(wish, classes=())  # the next batch may come from another: none of them starves
+        if batch.acked == len(batch.jobs) and not wish.classes:
             self._batch = None
             return frozenset(), ()
-        if classes and batch.is_plain(self._bound):
-            jobs = self._at_once(place, classes, grab_for, batch)
+        if wish.classes and batch.is_plain(self._bound):
+            jobs = self._at_once(place, wish, batch)
             if jobs is not None:
                 return batch.late, jobs
 
-        def work() -> tuple[frozenset[str], list[Row], int, int]:
+        def work() -> tuple[frozenset[str], Found]:
             place.adopt(batch, self._bound)
             late = self._delete_batch(place, batch)
-            found, class_index, lease = self._take(place, classes, grab_for)
-            place.claim.move(found[0].funcid if found else 0, lease, [row.jobid for row in found])
-            return late, found, class_index, lease
+            found = self._chooser.take(place, wish)
+            place.claim.move(found.funcid, found.lease, found.numbers)
+            return late, found
 
         with place.claim.in_doubt_unless_committed():
-            late, found, class_index, lease = place.db.atomically(work)
+            late, found = place.db.atomically(work)
         place.claim.seq += 1
-        return late, self._hold(place, found, class_index, lease)
+        return late, self._hold(place, found)
 
-    def _at_once(
-        self, place: Side, classes: Sequence[int], grab_for: Sequence[int], batch: Batch | None
-    ) -> Sequence[Claimed] | None:
+    def _at_once(self, place: Side, wish: Wish, batch: Batch | None) -> Sequence[Claimed] | None:
         """A whole turn in one statement, for the class that comes first; `batch` is plain. None: not in this way."""
-        if self._strict or not oneturn.can(place.db, self._selection):
-            return None
-        index = self._ranked(place, classes)[0]
-        funcid = self._funcid(place, index)
-        if funcid is None:
+        if not self._chooser.can_at_once(place):
             return None
         rest = [] if batch is None else batch.jobs[batch.acked :]
         ended = oneturn.NOTHING
         if batch is not None:
             ended = oneturn.Ended([job.number for job in rest], batch.funcid, batch.lease)
-        wanted = replace(self._selection, limit=self._limit(index))
         with place.claim.in_doubt_unless_committed():
-            done = oneturn.turn(place.db, place.claim.keys, wanted, ended, funcid, grab_for[index])
-        if done is None:
+            turned = self._chooser.at_once(place, wish, ended)
+        if turned is None:
             return None
+        found, gone = turned
         if batch is not None:
-            gone = done.deleted
             batch.late = frozenset() if gone is None else frozenset(job.id for job in rest if job.number not in gone)
         place.claim.seq += 1
-        if not done.rows:
-            place.found_empty(index, self._bound)
-        return self._hold(place, done.rows, index, done.rows[0].grabbed_until if done.rows else 0)
-
-    def _limit(self, index: int) -> int:
-        return 1 if self._most is None else self._most[index]
+        return self._hold(place, found)
 
     def _acknowledge_bare(self, place: Side, batch: Batch) -> frozenset[str]:
         """In a transaction of its own: the slot has room for one job only."""
@@ -170,7 +151,7 @@ class TheSchwartzChild:
     def late_before(self) -> frozenset[str]:
         return frozenset() if self._batch is None else self._batch.late
 
-    def _claim_anywhere(self, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
+    def _claim_anywhere(self, wish: Wish) -> Sequence[Claimed]:
         """A batch from the first database that has one, starting behind the last that gave one. Databases that are down
         are skipped for a while; raises QueueDown when all are."""
         trouble: QueueDown | None = None
@@ -180,7 +161,7 @@ class TheSchwartzChild:
             if time.monotonic() < place.down_until:
                 continue
             try:
-                jobs = self._claim(place, classes, grab_for)
+                jobs = self._claim(place, wish)
             except QueueDown as error:
                 trouble = error
                 if len(self._places) > 1 and not self._settled_or_leaves(place):
@@ -207,85 +188,57 @@ class TheSchwartzChild:
             raise Fenced(f"a claim in doubt is left to the manager, its database is down: {error}") from None
         return True
 
-    def _claim(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> Sequence[Claimed]:
+    def _claim(self, place: Side, wish: Wish) -> Sequence[Claimed]:
         if not place.db.has("job"):
             place.db.require_schema()
         self._clear_doubt(place)
         # A newborn that knows how long jobs take replaces a child that had some: it need not ask first.
-        replaces = not place.claim.registered and self._limit(classes[0]) > 1
-        open_classes = classes
-        if not (replaces and oneturn.can(place.db, self._selection)):
-            open_classes = [index for index in classes if due(place.db, self._selection, self._funcid(place, index))]
-        if not open_classes:
+        replaces = not place.claim.registered and wish.limit(wish.classes[0]) > 1
+        if not (replaces and oneturn.can(place.db, self._chooser.selection)):
+            wish = replace(wish, classes=self._chooser.with_work(place, wish.classes))
+        if not wish.classes:
             return ()
         if place.db.bare:
-            return self._claim_bare(place, self._ranked(place, open_classes)[0], grab_for)
+            return self._claim_bare(place, self._chooser.ranked(place, wish.classes)[0], wish.grab_for)
         if place.claim.register():
             self._position.claimed(place.db.index, place.claim.seq)
-        if jobs := self._at_once(place, open_classes, grab_for, None):
+        if jobs := self._at_once(place, wish, None):
             return jobs
 
-        def work() -> tuple[list[Row], int, int]:
-            found, class_index, lease = self._take(place, open_classes, grab_for)
-            if found:
-                place.claim.move(found[0].funcid, lease, [row.jobid for row in found])
-            return found, class_index, lease
+        def work() -> Found:
+            found = self._chooser.take(place, wish)
+            if found.rows:
+                place.claim.move(found.funcid, found.lease, found.numbers)
+            return found
 
         with place.claim.in_doubt_unless_committed():
-            found, class_index, lease = place.db.atomically(work)
-        if not found:
+            found = place.db.atomically(work)
+        if not found.rows:
             return ()
         place.claim.seq += 1
-        return self._hold(place, found, class_index, lease)
-
-    def _take(self, place: Side, classes: Sequence[int], grab_for: Sequence[int]) -> tuple[list[Row], int, int]:
-        """Inside a transaction: the rows of the first class that has any become ours."""
-        for index in self._ranked(place, classes):
-            wanted = replace(self._selection, limit=self._limit(index))
-            found, lease = take(place.db, wanted, self._funcid(place, index), grab_for[index], place.low_water)
-            if found:
-                return found, index, lease
-            place.found_empty(index, self._bound)
-        return [], 0, 0
-
-    def _ranked(self, place: Side, classes: Sequence[int]) -> Sequence[int]:
-        """In the order in which they are asked: as they come, in turn; strictly: by the next job of each."""
-        if not self._strict:
-            return place.likely_first(classes)
-        firsts = [(first(place.db, self._selection, self._funcid(place, index)), index) for index in classes]
-        return [index for _, index in sorted((key, index) for key, index in firsts if key is not None)] or classes
+        return self._hold(place, found)
 
     def _claim_bare(self, place: Side, index: int, grab_for: Sequence[int]) -> Sequence[Claimed]:
         """Without our tables: one job, noted in the slot before the claim is committed."""
         # Leases are all that tells two holders of a job apart: those of the same second shall seldom be the same.
         grab = grab_for[index] + random.randrange(1 + min(60, grab_for[index] // 10))  # noqa: S311
-        funcid = self._funcid(place, index)
-        found, lease = place.noted.claim(index, lambda: take(place.db, self._selection, funcid, grab))
-        return self._batch_of(place, found, index, lease)
+        found, lease = place.noted.claim(index, lambda: self._chooser.take_one(place, index, grab))
+        return self._batch_of(place, Found(found, index, lease))
 
-    def _hold(self, place: Side, found: list[Row], index: int, lease: int) -> Sequence[Claimed]:
+    def _hold(self, place: Side, found: Found) -> Sequence[Claimed]:
         """After the COMMIT: the slot learns of it. Our own clock of the batch starts before the one in the slot: we
         must know sooner than the manager that it may be cut."""
         since = time.monotonic()
-        self._position.claimed(place.db.index, place.claim.seq, len(found))
-        return self._batch_of(place, found, index, lease, since)
+        self._position.claimed(place.db.index, place.claim.seq, len(found.rows))
+        return self._batch_of(place, found, since)
 
-    def _batch_of(self, place: Side, found: list[Row], index: int, lease: int, since: float = 0.0) -> Sequence[Claimed]:
-        if not found:
+    def _batch_of(self, place: Side, found: Found, since: float = 0.0) -> Sequence[Claimed]:
+        if not found.rows:
             self._batch = None
             return ()
-        jobs = [self._claimed(place.db, row, index) for row in found]
-        self._batch = Batch(place.db.index, found[0].funcid, lease, jobs, since)
+        jobs = self._chooser.jobs(place.db, found.rows, found.index)
+        self._batch = Batch(place.db.index, found.funcid, found.lease, jobs, since)
         return tuple(jobs)
-
-    def _claimed(self, db: Database, row: Row, index: int) -> Claimed:
-        return Claimed(
-            rows.job_id(db, row.jobid), index, self._names[index], row.raw, row.insert_time, row.run_after, row.now,
-            row.priority, row.uniqkey, row.coalesce, row.jobid, db.index, rows.handle(db, row.jobid),
-        )  # fmt: skip
-
-    def _funcid(self, place: Side, index: int) -> int | None:
-        return place.funcids.get(self._names[index])
 
     # -- one job -------------------------------------------------------------------------------------------------------
 
@@ -347,7 +300,7 @@ class TheSchwartzChild:
             return ()
 
         def take_at_most(most: int) -> list[Row]:
-            return take_coalescing(place.db, self._selection, wanted, batch.lease, most)
+            return take_coalescing(place.db, self._chooser.selection, wanted, batch.lease, most)
 
         try:
             self._clear_doubt(place)
@@ -358,7 +311,7 @@ class TheSchwartzChild:
                 found = place.extend(batch, self._bound, lambda: take_at_most(limit))
         except QueueDown:
             return ()
-        companions = [self._claimed(place.db, row, job.class_index) for row in found]
+        companions = self._chooser.jobs(place.db, found, job.class_index)
         batch.jobs += companions
         return companions
 

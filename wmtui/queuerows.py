@@ -1,0 +1,106 @@
+"""What waits, as rows: by class, and the jobs of one. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from wmcore.protocol.messages import JobClass, Queue, QueuedJob, Status
+from wmtui.cells import Cell, Column, Row, Rows
+from wmtui.formatting import NOTHING, age, count, duration, rate
+from wmtui.glyphs import Glyphs
+from wmtui.lens import Lens, Sort
+from wmtui.poolrows import CLASS_LENS
+from wmtui.printing import clean
+from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top
+from wmtui.trend import Trend
+
+QUEUE_COLUMNS = (
+    Column("name", Cell("CLASS"), 20, most=44, cut="left"),
+    Column("ready", Cell("READY"), 6, most=9, right=True),
+    Column("later", Cell("LATER"), 6, most=9, right=True),
+    Column("running", Cell("RUN"), 4, most=6, right=True),
+    Column("oldest", Cell("OLDEST"), 6, right=True),
+    Column("in", Cell("IN/S"), 5, right=True),
+    Column("out", Cell("OUT/S"), 5, right=True),
+    Column("clears", Cell("CLEARS"), 8, rank=1, right=True),
+    Column("p95", Cell("LATE95"), 6, rank=2, right=True),
+    Column("pool", Cell("POOL"), 8, rank=4, most=16),
+    Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
+)
+
+JOB_COLUMNS = (
+    Column("job", Cell("JOB"), 9, most=20, cut="left"),
+    Column("state", Cell("STATE"), 9),
+    Column("age", Cell("AGE"), 6, right=True),
+    Column("due", Cell("DUE"), 8, most=11),
+    Column("priority", Cell("PRIO"), 4, rank=2, right=True),
+    Column("uniqkey", Cell("UNIQKEY"), 8, rank=3, most=24),
+    Column("arg", Cell("ARGUMENT"), 24, most=400),
+)
+
+QUEUE_LENS = Lens(
+    fields=CLASS_LENS.fields,
+    sorts=(
+        Sort("ready", lambda each: each.queue.ready or 0, True),
+        Sort("oldest", lambda each: each.queue.oldest or 0.0, True),
+        Sort("later", lambda each: each.queue.delayed or 0, True),
+        Sort("running", lambda each: each.queue.running or 0, True),
+        Sort("name", lambda each: each.name),
+    ),
+)
+
+
+def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
+    late = f"{glyphs.at_most}{BAR_WORDS[lateness_top(status.classes)]}"
+    return {"lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"LATE{late}")}
+
+
+def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows:
+    pools = {name: pool.name for pool in status.pools for name in pool.workers}
+    top = BAR_STEPS_MS[lateness_top(status.classes)]
+    return Rows(
+        lens.see(status.classes), lambda each: each.name, lambda each: queue_row(each, pools, top, trend, glyphs)
+    )
+
+
+def queue_row(each: JobClass, pools: Mapping[str, str], top: float, trend: Trend, glyphs: Glyphs) -> Row:
+    queue = each.queue
+    paused = Cell(f"{glyphs.paused} paused", "bold yellow", short="paused")
+    cells = (
+        Cell(clean(each.name)),
+        Cell(count(queue.ready), "bold" if queue.ready else ""),
+        Cell(count(queue.delayed)),
+        Cell(count(queue.running)),
+        Cell(duration(queue.oldest)),
+        Cell(rate(queue.in_rate)),
+        Cell(rate(queue.out_rate if queue.out_rate is not None else each.rate)),
+        paused if each.paused else Cell(clears(each.name, queue, trend)),
+        Cell(duration(each.lateness.p95)),
+        Cell(clean(pools.get(each.name, ""))),
+        Cell(values=tuple(each.lateness_history), hi=top),
+    )
+    return Row(each.name, cells)
+
+
+def clears(name: str, queue: Queue, trend: Trend) -> str:
+    """When nothing is ready any more, if things stay as they are."""
+    if not queue.ready:
+        return ""
+    found = trend.clears_in(name, queue)
+    return trend.word(name, queue) or NOTHING if found is None else duration(found)
+
+
+def job_rows(jobs: Sequence[QueuedJob], now: float, glyphs: Glyphs) -> Rows:
+    return Rows(jobs, lambda job: job.id, lambda job: job_row(job, now, glyphs))
+
+
+def job_row(job: QueuedJob, now: float, glyphs: Glyphs) -> Row:
+    due = "" if job.run_after <= now else f"in {age(job.run_after - now)}"
+    cells = (
+        Cell(clean(job.id)),
+        Cell(glyphs.state(clean(job.state))),
+        Cell(age(now - job.insert_time)),
+        Cell(due),
+        Cell("" if job.priority is None else str(job.priority)),
+        Cell(clean(job.uniqkey or "")),
+        Cell(clean(job.arg)),
+    )
+    return Row(job.id, cells)
