@@ -1,10 +1,11 @@
 """Gearman's servers in trouble, as clients and the manager meet it: frozen, slow, full, or something else."""
 
+import select
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,44 @@ def test_who_rests_is_not_woken(gearmand: Gearmand, tmp_path: Path) -> None:
     child.turn((), GRAB_FOR)
     until(lambda: gearmand.jobs(A) == (0, 0, 0))
     rig.close()
+
+
+def workers(servers: Sequence[Gearmand]) -> list[int]:
+    return [server.jobs(A)[2] for server in servers]
+
+
+@pytest.mark.parametrize("busy_one", [0, 1])
+def test_who_is_busy_with_a_long_job_is_not_woken_by_others(tmp_path: Path, busy_one: int) -> None:
+    """Told to wake one worker for each job, a server would wake one that has a job of another server in hand."""
+    servers = [Gearmand("--worker-wakeup", "1") for _ in range(2)]
+    try:
+        for server in servers:
+            server.start()
+        first, second = (server.address for server in servers)
+        rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(first, second)), "gearman", servers[0])
+        both = (rig.child(0), rig.child(1))
+        busy, idle = both[busy_one], both[1 - busy_one]
+        until(lambda: not any(child.turn((0,), GRAB_FOR).jobs for child in both) and workers(servers) == [2, 2])
+        with GearmanAsyncClient(first) as client:
+            client.insert(A, "long")
+        (job,) = until(lambda: busy.turn((0,), GRAB_FOR, (1, 1, 1)).jobs)
+        assert busy.start(job)
+        until(lambda: workers(servers) == [2, 1])
+        with GearmanAsyncClient(second) as client:
+            client.insert(A, "short")
+        poll = select.poll()
+        for descriptor, events in idle.descriptors():
+            poll.register(descriptor, events)
+        assert poll.poll(5000), "it is woken"
+        (other,) = until(lambda: idle.turn((0,), GRAB_FOR).jobs)
+        assert Job(other).arg == "short"
+        for child, done in ((busy, job), (idle, other)):
+            child.complete(done)
+            child.turn((), GRAB_FOR)
+        rig.close()
+    finally:
+        for server in servers:
+            server.close()
 
 
 def test_the_clock_of_another_life(gearmand: Gearmand, tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def test_a_job_that_kills_children_is_stopped(make_gearman: MakeGearman, gearman
     (row,) = daemon.status().failed.recent
     assert "killed by signal 9 (SIGKILL)" in row.error
     assert daemon.counts("jobs.Dies").failed == 1
+    assert "delay:" not in "".join(line for line in daemon.log().splitlines() if " jobs.Dies " in line), "unknown"
     insert(daemon, "jobs.Slow", {})
     until(lambda: daemon.status().failed.count == 2)
     assert "timeout after 0.5 s" in daemon.status().failed.recent[0].error

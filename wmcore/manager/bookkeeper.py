@@ -12,7 +12,7 @@ from wmcore.logs import JobEnd
 from wmcore.manager import books
 from wmcore.manager.books import Shelf
 from wmcore.manager.formerlife import FormerLife
-from wmcore.model import Outcome
+from wmcore.model import MEASURED, UNKNOWN, Outcome
 from wmcore.scoreboard import SlotView
 
 if TYPE_CHECKING:
@@ -124,10 +124,12 @@ class Bookkeeper:
                 self._name(class_index), Outcome.COMPLETED, job, last.process_ms, last.delay_ms, last.lateness_ms
             )
             manager.line(manager.outputs.formatter.job(end, now))
+        # Nobody here knows when it was inserted: TheSchwartz' lines have a number all the same, Gearman's need none.
+        kind = UNKNOWN if manager.config.type == "Gearman" else MEASURED
         for class_index, job, outcome in closed.attempts:
             if class_index >= 0:
                 manager.figures.add(class_index, "failed" if outcome is Outcome.FAILED else "retried")
-            end = JobEnd(self._name(class_index), outcome, job, last.ran_ms, 0.0, 0.0)
+            end = JobEnd(self._name(class_index), outcome, job, last.ran_ms, 0.0, 0.0, kind)
             manager.line(manager.outputs.formatter.job(end, now))
             manager.note(f"job {job}: {book.failure.message}", "error")
             manager.queue.failed_changed()

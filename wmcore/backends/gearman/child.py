@@ -43,6 +43,7 @@ class Held:
     life: int  # of its connection
     handle: bytes
     mark: int
+    stamp: int
     past: Past
     known: list[Parked] = field(default_factory=list)  # what the daemon has noted of it
     end: bytes = b""  # the packet that ends it, still to be sent
@@ -96,7 +97,7 @@ class GearmanChild:
         self._order.rotate(-(who.slot or 0))
         self._held: Held | None = None
         self._tended = 0.0
-        self._signalled = 0
+        self._deaths = 0  # as many as we have looked at
         self._resting = False  # all classes are paused
         self._marked: frozenset[str] = frozenset()
 
@@ -123,6 +124,8 @@ class GearmanChild:
         jobs = self._draw(source, before, classes, now)
         if ended is not None and ended.source.refused():  # somebody else has had it meanwhile
             late = frozenset((ended.job.id,))
+        if jobs and (most is None or most[jobs[0].class_index] == 1):
+            self._rest_elsewhere(jobs[0])
         if not jobs and not late and all(source.connection.failing for source in self._sources):
             raise QueueDown("; ".join(source.trouble for source in self._sources))
         return Turn(jobs, late)
@@ -175,6 +178,13 @@ class GearmanChild:
             source = self._next(now)
         return ()
 
+    def _rest_elsewhere(self, job: Claimed) -> None:
+        """It may take long (more than one would make no batch): the other servers are not to wake this child meanwhile,
+        perhaps instead of one that has time."""
+        for source in self._sources:
+            if source.index != job.database:
+                source.rest()
+
     def _settle(self, ended: Held | None) -> None:
         """Whoever leaves or rests leaves nothing behind: the end is with the server, and no job on its way here."""
         for source in self._sources:
@@ -206,7 +216,8 @@ class GearmanChild:
         name, text = handle.decode(errors="replace"), unique_id.decode(errors="replace")
         past = unique.read(text, received)
         mark = mark_of(unique_id, raw)
-        self._running.await_books(stamp_of(handle, mark))
+        stamp = stamp_of(handle, mark)
+        self._running.await_books(stamp)
         try:
             known = self._known(source, name, mark, text)
         except QueueDown:
@@ -215,7 +226,7 @@ class GearmanChild:
         job = self._claimed(source, name, function, text, raw, past, received)
         if known and text.startswith(unique.OURS):
             job = msgspec.structs.replace(job, uniqkey=known[0].uniqkey)
-        held = Held(job, source, source.connection.life, handle, mark, past, known)
+        held = Held(job, source, source.connection.life, handle, mark, stamp, past, known)
         if known and self._dismiss(held, known[-1], received):
             return None
         self._held = held
@@ -237,9 +248,9 @@ class GearmanChild:
 
     def _known(self, source: Source, handle: str, mark: int, text: str) -> list[Parked]:
         """Its history, then the deaths of this submission."""
-        signalled = self._parking.signalled()
-        if signalled != self._signalled:
-            self._marked, self._signalled = self._parking.marked(), signalled
+        deaths = self._running.deaths
+        if deaths != self._deaths:
+            self._marked, self._deaths = self._parking.marked(), deaths
         keys = [text] if text.startswith(unique.OURS) and self._parking.exists else []
         if self._marked and (key := key_of(source.server, handle, mark)) in self._marked:
             keys.append(key)
@@ -263,7 +274,7 @@ class GearmanChild:
         held = self._in_hand(job)
         self._position.note(held.source.index, held.mark, held.past.failures, job.class_index)
         self._position.started(1)
-        self._running.started(stamp_of(held.handle, held.mark))
+        self._running.started(held.stamp)
         return True
 
     def failures(self, job: Claimed) -> int:
@@ -342,7 +353,7 @@ class GearmanChild:
     def _finished(self, held: Held) -> None:
         """Whatever happens now, its run is over."""
         self._position.finished(1)
-        self._running.ended(stamp_of(held.handle, held.mark))
+        self._running.ended(held.stamp)
 
     def _in_hand(self, job: Claimed) -> Held:
         assert self._held is not None

@@ -137,6 +137,7 @@ class GearmanManager:
             outcome = self._here.parking.died(key, self._names[place.noted_class], decide, attempt)
         except QueueDown:
             return Closed(remaining=(place.database,))
+        self._running.died()
         return Closed(attempts=[(place.noted_class, book.job, outcome)])
 
     def release_strays(self, database: int, known: Collection[str]) -> list[str]:

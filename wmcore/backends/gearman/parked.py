@@ -12,7 +12,6 @@ The first two are known by their unique id, the others by server, handle and a c
 """
 
 import json
-import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +65,6 @@ class Parking:
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
-        self._signal = str(state_dir / "parked")
 
     @cached_property
     def db(self) -> Database:
@@ -76,22 +74,8 @@ class Parking:
     def exists(self) -> bool:
         return local_path(self._state_dir).exists()
 
-    # -- the signal ----------------------------------------------------------------------------------------------------
-
-    def signal(self) -> None:
-        """Something is known of jobs that gearmand gives out by itself: whoever gets jobs has to look."""
-        with Path(self._signal).open("ab") as file:
-            file.write(b".")
-
-    def signalled(self) -> int:
-        """Another number than before: look. One cheap question per job; 0: there never was anything."""
-        try:
-            return os.stat(self._signal).st_size  # noqa: PTH116  a third of what Path.stat costs
-        except FileNotFoundError:
-            return 0
-
     def marked(self) -> frozenset[str]:
-        """The keys of those jobs."""
+        """The keys of the jobs that killed a child."""
         found = self.db.rows("SELECT key FROM wm_parked WHERE state IN ('died', 'exhausted')")
         return frozenset(str(row[0]) for row in found)
 
@@ -162,9 +146,7 @@ class Parking:
             known = bool(before) and before[0].state == "exhausted"
             return Outcome.FAILED if state == "exhausted" and not known else Outcome.RETRIED
 
-        outcome = self.db.atomically(work)
-        self.signal()
-        return outcome
+        return self.db.atomically(work)
 
     def fail(
         self, old: Collection[str], job: Claimed, failure: Failure, attempts: list[Attempt], who: Who, now: float

@@ -1,4 +1,5 @@
-"""Which jobs have been started on this host and not ended: words in a file that children and manager map.
+"""Which jobs have been started on this host and not ended, and how many have killed a child: words in a file that
+children and manager map.
 
 A job whose child died comes to the next one at once, long before anybody could count that death. Whoever gets it sees
 here that it was started, and lets the manager close the books of its last run first. A hint: two jobs may share a word,
@@ -20,10 +21,20 @@ class Running:
     def __init__(self, state_dir: Path) -> None:
         fd = os.open(state_dir / "running", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(fd, WORDS * 8)
-            self._words = memoryview(mmap.mmap(fd, WORDS * 8)).cast("Q")
+            os.ftruncate(fd, (WORDS + 1) * 8)
+            self._words = memoryview(mmap.mmap(fd, (WORDS + 1) * 8)).cast("Q")
         finally:
             os.close(fd)
+
+    @property
+    def deaths(self) -> int:
+        """Another number than before: something new is known of jobs that gearmand gives out by itself, look. 0: there
+        never was anything."""
+        return self._words[WORDS]
+
+    def died(self) -> None:
+        """To be called by one process, in one thread at a time."""
+        self._words[WORDS] += 1
 
     def started(self, stamp: int) -> None:
         self._words[stamp % WORDS] = stamp

@@ -163,11 +163,12 @@ class Source:
             connection.drop("no answer to the last word")
 
     def rest(self) -> None:
-        """Nothing is wanted from here, while no job is in hand: the server is to wake others."""
+        """Nothing is wanted from here for a while, and no job of it is in hand: the server is to wake others."""
         if self.ready and self._registered:
             self.connection.send(packets.RESET)
             self._registered = ()
             self._slept_at = None
+            self._ask_again_at = self._quiet_until
 
     def submit(self, packet: bytes) -> None:
         """A job in the background, while none is asked for. Raises QueueDown, Refused."""
