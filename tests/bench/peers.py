@@ -1,8 +1,8 @@
 """Other systems on the same machine, two worker processes each, no-op jobs; None where one is not installed.
 
 WMCORE_BENCH_PYTHON names a Python that has them: pip install 'pgqueuer[asyncpg]' uvloop procrastinate
-'psycopg[binary,pool]' huey 'saq[postgres]' celery sqlalchemy psycopg2-binary. The Perl original needs Debian's libtheschwartz-perl, libdbd-pg-perl, libdbd-mysql-perl and
-libdbd-sqlite3-perl.
+'psycopg[binary,pool]' huey 'saq[postgres]' celery sqlalchemy psycopg2-binary. The Perl original needs Debian's
+libtheschwartz-perl, libdbd-pg-perl, libdbd-mysql-perl and libdbd-sqlite3-perl.
 """
 
 import os
