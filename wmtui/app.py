@@ -2,26 +2,23 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from textual import events
 from textual.app import App
-from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.widgets import Input
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import Request, Status
-from wmtui import bulkwords, exporting, forecast, keymap
+from wmtui import bulkwords, exporting, forecast, keymap, orders
 from wmtui.cells import Cell
 from wmtui.desk import Desk
 from wmtui.failedlist import FailedList
 from wmtui.feed import Feed, Frame, feed_of
 from wmtui.glyphs import Glyphs
-from wmtui.headline import name_of
 from wmtui.keymap import Keymap
 from wmtui.messages import Answered, FeedNews
 from wmtui.pending import Pending
@@ -35,7 +32,7 @@ from wmtui.screens.help import Help
 from wmtui.screens.main import MainScreen
 from wmtui.session import Session
 from wmtui.steering import Steering
-from wmtui.target import Where
+from wmtui.target import Where, target_word
 from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, keep_crash
 from wmtui.widgets.drawing import bindings
 
@@ -55,13 +52,16 @@ class ConsoleApp(App[None]):
         glyphs: Glyphs,
         *,
         read_only: bool = False,
+        only_one: bool = False,
         keys: Keymap = keymap.DEFAULT,
         now: Callable[[], float] = time.time,
         on_terminal: bool = False,
     ) -> None:
-        """`on_terminal`: there is a real one, whose signals and end are ours to handle."""
+        """`only_one`: a command means this daemon without naming it. `on_terminal`: there is a real one, whose
+        signals and end are ours to handle."""
         super().__init__()
-        self.sessions = [Session(feed, read_only) for feed in (feeds if isinstance(feeds, Sequence) else [feeds])]
+        feeds = feeds if isinstance(feeds, Sequence) else [feeds]
+        self.sessions = [Session(feed, read_only, "" if only_one else target_word(feed.name)) for feed in feeds]
         self.session = self.sessions[0]
         self.glyphs = glyphs
         self.now = now
@@ -137,6 +137,8 @@ class ConsoleApp(App[None]):
         self.post_message(FeedNews(session, news))
 
     def on_feed_news(self, event: FeedNews) -> None:
+        if not self.is_running:  # the screens are being taken down
+            return
         session = event.session
         said = session.take(event.news, self.now())
         if session.ended:
@@ -145,28 +147,31 @@ class ConsoleApp(App[None]):
             session.groups = None
         if said:
             self.say(said if len(self.sessions) == 1 else f"{self.called(session)}: {said}")
-        if session is not self.session and self.main.view is not self.main.fleet_view:
+        if session is not self.session:
+            if self.main.view is self.main.fleet_view:
+                self.main.fleet_view.paint_soon()
             return
         self._tick_pending()
-        if isinstance(event.news, Frame) and (session.held is None or session is not self.session):
+        if isinstance(event.news, Frame) and session.held is None:
             self.main.all_changed()
-        self._picture_changed()
+        self.picture_changed()
 
     def tick(self) -> None:
         """Once a second: ages grow, and what has become impossible is given up."""
+        if not self.is_running:
+            return
         if self._hangup is not None and self._hangup.gone():
             self._leave(129)
             return
-        if isinstance(self.screen, Confirm) and (why := self.why_no_writing()):
+        if isinstance(self.screen, Confirm) and (why := self.screen.grounds()):
             self.screen.withdraw()
             self.say(f"the question was withdrawn: {why}", error=True)
         self.saying.tick()
         self._tick_pending()
-        with suppress(NoMatches):  # the last tick may meet a screen that is being taken down
-            self.main.view.tick(self.now())
-            self._picture_changed()
+        self.main.view.tick(self.now())
+        self.picture_changed()
 
-    def _picture_changed(self) -> None:
+    def picture_changed(self) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, Shown):
                 screen.picture_changed()
@@ -174,15 +179,19 @@ class ConsoleApp(App[None]):
     # -- daemons -----------------------------------------------------------------------------------------------------
 
     def called(self, session: Session) -> str:
-        """For people: who it says that it is, before that where it is looked for."""
-        return name_of(session.status) or clean(session.name)
+        return orders.called(session)
 
     def go_to_daemon(self, name: str) -> None:
+        self.look_at(name)
+        self.main.view.entered()
+        self.picture_changed()
+
+    def look_at(self, name: str) -> None:
+        """From now on it is this one that the header shows and the keys act on."""
         self.session = next(each for each in self.sessions if each.name == name)
         self.pending = None
-        self.main.view.drop_marks()
-        self.main.view.entered()
-        self._picture_changed()
+        if self.main.view is not self.main.fleet_view:  # its marks are of daemons
+            self.main.view.drop_marks()
 
     def next_daemon(self, step: int) -> None:
         if len(self.sessions) == 1:
@@ -233,7 +242,9 @@ class ConsoleApp(App[None]):
     def why_no_writing(self) -> str:
         return self.session.why_no_writing(self.now())
 
-    def ask(self, question: Question, yes: Callable[[], None]) -> None:
+    def ask(self, question: Question, yes: Callable[[], None], grounds: Callable[[], str]) -> None:
+        """`grounds`: why it can not be done any more; empty while it can."""
+
         def answered(said: bool | None) -> None:
             if said:
                 yes()
@@ -241,7 +252,7 @@ class ConsoleApp(App[None]):
                 marks = len(self.main.view.pane.marks)
                 self.say("cancelled: nothing was sent" + (f"; {marks:,} still marked, u unmarks" if marks else ""))
 
-        self.push_screen(Confirm(question, self.glyphs), answered)
+        self.push_screen(Confirm(question, self.glyphs, grounds, self.copy), answered)
 
     def send(
         self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None,
@@ -262,6 +273,8 @@ class ConsoleApp(App[None]):
         self.post_message(Answered(session, request, reply, error, done, failed))
 
     def on_answered(self, event: Answered) -> None:
+        if not self.is_running:
+            return
         if event.error is None:
             event.done(event.reply)
             return
@@ -313,7 +326,7 @@ class ConsoleApp(App[None]):
         for session in self.sessions:
             session.picture = replace(session.picture, read_only=read_only)
         self.say("read-only: keys that change something refuse" if self.picture.read_only else "keys work again")
-        self._picture_changed()
+        self.picture_changed()
 
     def go_to_view(self, number: int) -> None:
         """Out of every text that lies over the views."""
@@ -340,11 +353,12 @@ class ConsoleApp(App[None]):
         self.panic(keep_crash(error))
 
 
-def run(daemons: Where | Sequence[Where], *, read_only: bool = False, ascii_only: bool = False,
+def run(daemons: Where | Sequence[Where], *, read_only: bool = False, ascii_only: bool = False, only_one: bool = False,
         keys: Keymap = keymap.DEFAULT) -> int:  # fmt: skip
-    """Open the console on these daemons; returns the exit code when the operator has left. The caller has
-    set Textual's environment variables before this module was imported."""
+    """Open the console on these daemons; returns the exit code when the operator has left. `only_one`: nobody had to
+    say which. The caller has set Textual's environment variables before this module was imported."""
     feeds = [feed_of(where) for where in (daemons if isinstance(daemons, Sequence) else [daemons])]
-    app = ConsoleApp(feeds, choose_glyphs(ascii_only), read_only=read_only, keys=keys, on_terminal=True)
+    glyphs = choose_glyphs(ascii_only)
+    app = ConsoleApp(feeds, glyphs, read_only=read_only, only_one=only_one, keys=keys, on_terminal=True)
     app.run(mouse=False)
     return app.return_code or 0

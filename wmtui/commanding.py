@@ -1,17 +1,19 @@
 """A typed command, carried out: what a key would do, with the same questions."""
 
+import shlex
 from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wmcore.errors import NotFound, UsageError
 from wmcore.protocol.messages import FailedPage, JobClass, Pool, Status
-from wmtui import commandline, judging, opening
+from wmtui import commandline, fleetdesk, judging, opening
 from wmtui.filtering import said_of
 from wmtui.keymap import VIEWS
+from wmtui.orders import Order
 from wmtui.printing import clean
 from wmtui.verbs.failed import check_selection, filter_of
-from wmtui.verbs.steer import parse_recycle, parse_scale
+from wmtui.verbs.steer import REQUESTS, parse_recycle, parse_scale
 
 if TYPE_CHECKING:
     from wmtui.app import ConsoleApp
@@ -20,7 +22,20 @@ if TYPE_CHECKING:
 def carry_out(app: "ConsoleApp", line: str) -> None:
     """Raises UsageError, NotFound: what was typed makes no sense, or names what is not there."""
     verb, args = commandline.parse(line)
-    ACTIONS[verb](app, args)
+    if verb in commandline.VERBS and app.main.view is app.main.fleet_view and app.main.fleet_view.pane.marks:
+        _to_marked(app, verb, args, line)
+    else:
+        ACTIONS[verb](app, args)
+
+
+def _to_marked(app: "ConsoleApp", verb: str, args: Namespace, line: str) -> None:
+    """A daemon is not told about the others' slots and jobs, and many may share one list of failed jobs."""
+    if verb not in REQUESTS:
+        raise UsageError(f"{verb} is for one daemon: u takes the marks away, enter goes into one")
+    request, show = REQUESTS[verb](args)
+    words = shlex.split(line)
+    order = Order(tuple(words[1:] if words[0] == "wmtui" else words), request, show)
+    fleetdesk.give(app, order, app.main.fleet_view.marked_sessions())
 
 
 def _status(app: "ConsoleApp") -> Status:

@@ -40,7 +40,8 @@ class Desk:
         self._app.send(request, done, failed, self._session)
 
     def ask(self, question: Question, yes: Callable[[], None]) -> None:
-        self._app.ask(question, yes)
+        """The command in it means the same daemon in a shell too."""
+        self._app.ask(question.at(self._session.target), yes, lambda: self._session.why_no_writing(self._app.now()))
 
     def say(self, text: str, error: bool = False) -> None:
         self._app.say(text, error)

@@ -10,24 +10,30 @@ from typing import Any, Literal, Protocol
 
 from wmcore.errors import NoDaemon, ProtocolError, WmError
 from wmcore.protocol.blocking import CHUNK
-from wmcore.protocol.client import AsyncClient, ConnectionLost, NotAllowed
+from wmcore.protocol.client import Absent, AsyncClient, ConnectionLost, Died, NotAllowed, Silent
 from wmcore.protocol.messages import Hello, HelloReply, Request, Status
 from wmtui.ssh import SshTarget
 from wmtui.target import Where
-from wmtui.tunnel import HELLO_SECONDS, Tunnel
+from wmtui.tunnel import HELLO_SECONDS, NotLetIn, Tunnel
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
 DENIED_SECONDS = 300.0
 
 
-Why = Literal["", "denied", "foreign"]
-"""A connection is lost for a reason that waiting does not mend: no permission, or another protocol."""
+Why = Literal["", "stopped", "crashed", "silent", "denied", "refused", "foreign"]
+"""What is known of the reason why there is no connection; picture.Phase has the same words."""
+
+WHYS: tuple[tuple[type[WmError], Why], ...] = (
+    (NotLetIn, "refused"), (NotAllowed, "denied"), (Absent, "stopped"), (Died, "crashed"), (Silent, "silent"),
+    (ProtocolError, "foreign"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Connecting:
     attempt: int
     step: str = "the socket"  # what is waited for
+    greeted: bool = False  # the daemon has said hello
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class ConnectedFeed(ABC):
                 self._client = await self._connect()
                 post(Connecting(attempt, "the daemon to say hello"))
                 post(Greeted(await self._client.call(Hello(), self.hello_seconds)))
-                post(Connecting(attempt, "its first status"))
+                post(Connecting(attempt, "its first status", greeted=True))
                 async for status in self._client.frames(self.interval):
                     attempt = 0
                     post(Frame(status))
@@ -148,6 +154,16 @@ class SocketFeed(ConnectedFeed):
     async def _connect(self) -> AsyncClient:
         return await AsyncClient.connect(self.path)
 
+    async def _explained(self, error: WmError) -> WmError:
+        """One that has closed the connection was stopped or has died: its socket tells."""
+        if not isinstance(error, ConnectionLost):
+            return error
+        try:
+            await (await AsyncClient.connect(self.path)).close()
+        except NoDaemon as why:
+            return why
+        return error
+
 
 class SshFeed(ConnectedFeed):
     """A daemon on another host. ssh gets no terminal: it must not ask anything over the screen."""
@@ -166,13 +182,15 @@ class SshFeed(ConnectedFeed):
         return AsyncClient(reader, writer, self.name)
 
     async def _explained(self, error: WmError) -> WmError:
+        if isinstance(error, ProtocolError):
+            return ProtocolError(f"{error} (does a login shell print something there, or is it not allowed to run?)")
         if self._tunnel is None or not isinstance(error, NoDaemon):
             return error
         return await asyncio.to_thread(self._tunnel.explained, error)
 
     def _delay(self, attempt: int, why: Why) -> float:
         """Hosts lock out who fails to log in again and again."""
-        return DENIED_SECONDS if why == "denied" else super()._delay(attempt, why)
+        return DENIED_SECONDS if why == "refused" else super()._delay(attempt, why)
 
     async def _close(self) -> None:
         tunnel, self._tunnel = self._tunnel, None
@@ -188,6 +206,4 @@ def feed_of(where: Where) -> Feed:
 
 
 def why_of(error: WmError | None) -> Why:
-    if isinstance(error, NotAllowed):
-        return "denied"
-    return "foreign" if isinstance(error, ProtocolError) else ""
+    return next((why for kind, why in WHYS if isinstance(error, kind)), "")

@@ -80,14 +80,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "log": {"line": "D debug, I info, N notice, W warning, E error"},
     "fleet": {
         "name": "host and instance",
-        "link": "how this console is connected to it",
+        "link": "how it is, and how this console is connected to it; behind it the age of what is shown",
         "children": "children that are busy, run, are wanted",
         "rate": "jobs per second, of the last 10 s",
         "ready": "jobs that could be started now, of all classes",
         "oldest": "how long the first of them has waited",
         "failed": "records of failed jobs that are kept",
         "version": "of wmcore",
+        "role": "what it lets you do: operator all, viewer look only; read-only: your own choice (!)",
         "rates": "jobs in each of the last 60 s; one scale for all daemons",
-        "note": "what is most wrong there",
+        "note": "why it is not live, what holds up its end or drain, else what is most wrong there",
     },
 }  # fmt: skip

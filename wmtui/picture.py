@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wmcore.model import DaemonState
-from wmcore.protocol.messages import Status
+from wmcore.protocol.messages import PROTOCOL, Status
 
 STALE_INTERVALS = 3
 RESTART_SHOWN_SECONDS = 60.0
@@ -14,9 +14,14 @@ class Phase(StrEnum):
     CONNECTING = "connecting"  # nothing has come yet
     LIVE = "live"
     STALE = "stale"  # connected, but the daemon is silent
+    RESYNC = "resync"  # connected again, and waiting for a whole status
     LOST = "lost"
-    STOPPED = "stopped"  # the daemon said that it would go, and went
-    DENIED = "denied"  # no permission
+    STOPPED = "stopped"  # the daemon said that it would go, or took its socket away, as one does that stops
+    CRASHED = "crashed"  # its socket is there, nobody listens
+    ABSENT = "absent"  # no socket, and nothing has ever come
+    SILENT = "silent"  # it does not even say hello
+    DENIED = "denied"  # no permission for its socket
+    REFUSED = "refused"  # ssh does not get in
     FOREIGN = "foreign"  # it speaks another protocol
 
 
@@ -30,6 +35,7 @@ class Link:
     retry_at: float | None = None  # None: an attempt is under way
     why: str = ""  # feed.Why
     step: str = ""  # of an attempt under way
+    greeted: bool = False  # in that attempt
     since: float = 0.0  # when the first attempt began
 
 
@@ -56,11 +62,18 @@ class Picture:
         return Phase.STALE if self.age(now) > STALE_INTERVALS * self.interval else Phase.LIVE
 
     def _off(self) -> Phase:
+        if self.status is None:
+            return self._never_seen()
+        if self.link.greeted:
+            return Phase.RESYNC
         if self.link.why:
             return Phase(self.link.why)
-        if self.status is not None and self.status.state == DaemonState.STOPPING:
-            return Phase.STOPPED
-        return Phase.CONNECTING if self.status is None and not self.link.reason else Phase.LOST
+        return Phase.STOPPED if self.status.state == DaemonState.STOPPING else Phase.LOST
+
+    def _never_seen(self) -> Phase:
+        if self.link.why:
+            return Phase.ABSENT if self.link.why == Phase.STOPPED else Phase(self.link.why)
+        return Phase.LOST if self.link.reason else Phase.CONNECTING
 
     def with_status(self, status: Status, now: float) -> "Picture":
         told = restart_told(self.status, status)
@@ -74,6 +87,8 @@ class Picture:
         if self.role == "viewer":
             return "nothing was sent: this daemon lets you look only (role viewer)"
         match self.phase(now):
+            case Phase.LIVE if self.status is not None and self.status.protocol != PROTOCOL:
+                return f"nothing was sent: it speaks protocol {self.status.protocol}, this wmtui {PROTOCOL}"
             case Phase.LIVE:
                 return ""
             case Phase.STALE:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from wmcore.protocol.messages import Child, FailedFilter, FailedGroup, FailedSummary, JobClass, Pool, Status
 from wmtui import forecast
 from wmtui.formatting import age, count
-from wmtui.headline import name_of
 from wmtui.printing import clean, plural
+from wmtui.standing import name_of
 from wmtui.totals import bounded
 
 TYPED_FROM = 101
 """From so many jobs on, y is not enough: the number has to be typed."""
-NAMED = 3
-"""So many of several are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +23,12 @@ class Question:
     number: int | None = None  # has to be typed
     command: str = ""  # that does the same
     word: str | None = None  # has to be typed, in place of a number
+
+    def at(self, target: str) -> "Question":
+        """`target`: of the daemon that the command is for; empty where it needs none."""
+        if not target:
+            return self
+        return replace(self, command=self.command.replace("wmtui ", f"wmtui -t {clean(shlex.quote(target))} ", 1))
 
     @property
     def typed(self) -> str | None:
@@ -152,7 +156,8 @@ def _kill_several(status: Status, children: Sequence[Child]) -> Question:
         *_longest(status, busy),
         "Each is refused if the child is at another job by then.",
     )
-    return Question(f"Kill {n} children at once?", lines, "kill", n, "wmtui kill SLOT (one by one)")
+    same = f"for slot in {' '.join(str(each.slot) for each in children)}; do wmtui kill $slot; done"
+    return Question(f"Kill {n} children at once?", lines, "kill", n, same)
 
 
 def _jobs(n: int, at_least: bool = False) -> str:
@@ -176,8 +181,7 @@ def delete(status: Status, records: Sequence[FailedSummary]) -> Question:
 
 
 def _for_ids(verb: str, ids: Sequence[str]) -> str:
-    shown = ids if len(ids) <= NAMED else [*ids[:NAMED], "..."]
-    return command("failed", verb, *shown).replace("'...'", "...")
+    return command("failed", verb, *ids)
 
 
 def bulk(status: Status, action: str, asked: FailedFilter, expected: int, at_least: bool, said: str) -> Question:

@@ -6,14 +6,17 @@ from dataclasses import replace
 from wmcore.protocol.messages import Bulk, FailedGroups, HelloReply, QueuedJob, Status
 from wmtui.failedlist import FailedList, retried
 from wmtui.feed import Connecting, Feed, Frame, Greeted, Lost, News
+from wmtui.formatting import stopwatch
 from wmtui.picture import Link, Phase, Picture
 from wmtui.stretch import Stretch
 from wmtui.trend import Trend
 
 
 class Session:
-    def __init__(self, feed: Feed, read_only: bool = False) -> None:
+    def __init__(self, feed: Feed, read_only: bool = False, target: str = "") -> None:
+        """`target`: what names it on a command line; empty where nothing has to."""
         self.feed = feed
+        self.target = target
         self.picture = Picture(interval=feed.interval, read_only=read_only)
         self.failed = FailedList()
         self.failed_text = ""  # its filter, as it was typed
@@ -59,14 +62,19 @@ class Session:
             if status is not None:
                 status.failed.recent = [record for record in status.failed.recent if record.id not in ids]
 
+    def _found_again(self, now: float) -> str:
+        if not self.picture.link.reason:
+            return ""
+        return "connected" if self.status is None else f"connected again after {stopwatch(self.picture.age(now))}"
+
     def take(self, news: News, now: float) -> str:
         """Returns what is to be said about it, mostly nothing."""
         self.ended = None
         match news:
-            case Connecting(attempt, step):
+            case Connecting(attempt, step, greeted):
                 since = self.picture.link.since or now
                 link = replace(self.picture.link, attempt=attempt, retry_at=None, step=step, since=since)
-                self.picture = replace(self.picture, link=link)
+                self.picture = replace(self.picture, link=replace(link, greeted=greeted))
             case Lost(reason, attempt, retry_at, why):
                 self.picture = replace(self.picture, link=Link(False, attempt, reason, retry_at, why))
             case Greeted(hello):
@@ -77,7 +85,7 @@ class Session:
                 before = {run.id for run in (self.status or status).bulk if run.ended_at is not None}
                 ended = (run for run in status.bulk if run.ended_at is not None and run.id not in before)
                 self.ended = next(ended, None)
-                said = "connected again" if self.picture.link.reason else ""
+                said = self._found_again(now)
                 self.picture = self.picture.with_status(status, now)
                 self.failed.merge(status.failed)
                 self.trend.take(status)

@@ -53,6 +53,18 @@ def command(target: SshTarget, asking: bool) -> list[str]:
     return ["ssh", *OPTIONS, *batch, *user, *port, "--", target.host, far_command(target)]
 
 
+def typed(target: SshTarget) -> str:
+    """The ssh that somebody would type to see it log in."""
+    port = ["-p", str(target.port)] if target.port else []
+    user = f"{target.user}@" if target.user else ""
+    return shlex.join(["ssh", *port, user + target.host])
+
+
+def known_as(target: SshTarget) -> str:
+    """Its name in known_hosts, as a word for a shell."""
+    return shlex.quote(f"[{target.host}]:{target.port}" if target.port not in (None, 22) else target.host)
+
+
 def far_command(target: SshTarget) -> str:
     """For the shell there. $WMTUI_REMOTE is the operator's own shell text and stays as it is."""
     socket_there = f" -t {shlex.quote(target.socket)}" if target.socket else ""

@@ -61,6 +61,11 @@ def resolve_all(targets: Sequence[str]) -> list[Where]:
     return there if len(there) > 1 else [the_only_one(daemons)]
 
 
+def target_word(name: str) -> str:
+    """What names it in any folder's shell."""
+    return name if name.startswith("ssh://") else str(Path(name).absolute())
+
+
 def connect(where: Where, timeout: float = 5.0, *, asking: bool = True) -> Client:
     """`asking`: ssh may ask for a password on the terminal. Raises NoDaemon."""
     if isinstance(where, SshTarget):

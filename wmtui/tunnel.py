@@ -8,15 +8,14 @@ import tempfile
 from contextlib import ExitStack
 
 from wmcore.errors import NoDaemon
-from wmcore.protocol.blocking import Client, ConnectionLost, NotAllowed, Unreachable
+from wmcore.protocol.blocking import Absent, Client, ConnectionLost, Died, NotAllowed, Unreachable
 from wmcore.protocol.messages import Hello
-from wmtui.ssh import SshTarget, command
+from wmtui.ssh import SshTarget, command, known_as, typed
 
 HELLO_SECONDS = 20.0
 """Until the daemon answers through ssh: connecting, logging in, starting `wmtui proxy`."""
 ASKING_SECONDS = 180.0
 """The same where ssh may ask for a password and somebody looks for the token first."""
-NOT_FOUND = 127  # a shell's exit code
 GENTLE_SECONDS = 1.0
 TAIL = 4096  # bytes of what ssh wrote, whose last line is the reason
 
@@ -51,11 +50,12 @@ class Tunnel:
             code = self._process.wait(GENTLE_SECONDS)
         except subprocess.TimeoutExpired:
             return error
-        said = self._last_line() or (f"ssh has ended with exit code {code}" if code else "")
+        wrote = self._tail()
+        said = _last_line(wrote) or (f"ssh has ended with exit code {code}" if code else "")
         if not said:
             return error
-        hint = " ($WMTUI_REMOTE says what is run there)" if code == NOT_FOUND else ""
-        return _kind(code, said)(f"{self.target}: {said}{hint}")
+        kind, hint = _meaning(self.target, code, wrote)
+        return kind(f"{self.target}: {said}{f' ({hint})' if hint else ''}")
 
     def hang_up(self) -> None:
         """Does not wait; `reap` comes after it. An ssh that has the terminal may end by itself: killed, it would say
@@ -75,17 +75,44 @@ class Tunnel:
         self._process.wait()
         self._wrote.close()
 
-    def _last_line(self) -> str:
+    def _tail(self) -> str:
         size = self._wrote.seek(0, os.SEEK_END)
         self._wrote.seek(max(0, size - TAIL))
-        lines = self._wrote.read().decode(errors="replace").split("\n")
-        return next((line.strip().removeprefix("wmtui: ") for line in reversed(lines) if line.strip()), "")
+        return self._wrote.read().decode(errors="replace")
 
 
-def _kind(code: int, said: str) -> type[NoDaemon]:
+class NotLetIn(NotAllowed):
+    """ssh could not log in there, or does not trust the host."""
+
+
+NOT_FOUND = 127  # a shell's exit code
+FAR = {"nobody listens": Died, "there is no such socket": Absent, "no permission to speak": NotAllowed}
+"""By the words of wmtui there."""
+
+
+def _meaning(target: SshTarget, code: int, wrote: str) -> tuple[type[NoDaemon], str]:
+    """Of an ssh that has ended, by its exit code and what it wrote: the kind of error, and what to do."""
+    if code == NOT_FOUND:
+        return Unreachable, "$WMTUI_REMOTE says what is run there"
     if code == NoDaemon.exit_code:  # wmtui's, there
-        return NoDaemon
-    return NotAllowed if "Permission denied" in said else Unreachable
+        said = _last_line(wrote)
+        return next((kind for words, kind in FAR.items() if words in said), NoDaemon), ""
+    if "HOST IDENTIFICATION HAS CHANGED" in wrote:
+        again = f"if it was set up anew: ssh-keygen -R {known_as(target)}"
+        return NotLetIn, f"its key is not the one that is known, somebody may stand in between; {again}"
+    if "Host key verification failed" in wrote:
+        return NotLetIn, f"its key is not known here: log in once by hand and compare it: {typed(target)}"
+    if "Permission denied (" in wrote:
+        methods = wrote.rpartition("Permission denied (")[2].partition(")")[0]
+        if {"password", "keyboard-interactive"}.isdisjoint(methods.split(",")):
+            return NotLetIn, f"is your key in its authorized_keys, and in your ssh-agent? {typed(target)}"
+        return NotLetIn, "the console can type no password: use a key or ssh-agent, or share an open connection"
+    return Unreachable, ""
+
+
+def _last_line(wrote: str) -> str:
+    lines = (line.strip() for line in reversed(wrote.split("\n")))
+    return next((line.removeprefix("wmtui: ") for line in lines if line), "")
 
 
 class FarClient(Client):

@@ -5,6 +5,7 @@ import sys
 from tests.bench import (
     console,
     failed,
+    fleet,
     floor,
     gearman,
     inserts,
@@ -30,6 +31,7 @@ PARTS = {
     "failed": failed.run,
     "viewers": viewers.run,
     "console": console.run,
+    "fleet": fleet.run,
 }
 
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 class Console:
     """The program on a pty, read without an emulator."""
 
-    socket: Path
+    sockets: Sequence[Path]
     size: tuple[int, int]
     sent: bytearray = field(default_factory=bytearray)
 
@@ -47,7 +48,7 @@ class Console:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self.size[1], self.size[0], 0, 0))
-            argv = [sys.executable, "-m", "wmtui.cli", "attach", str(self.socket)]
+            argv = [sys.executable, "-m", "wmtui.cli", "attach", *map(str, self.sockets)]
             os.execve(argv[0], argv, environment)
 
     async def pump(self, seconds: float, until: bytes | None = None) -> float | None:
@@ -127,7 +128,7 @@ async def _attached(folder: str, status: m.Status, size: tuple[int, int]) -> tup
     daemon = Daemon(Path(folder) / "s", status)
     await daemon.start()
     daemon.set_failed(many_failed(200))
-    console = Console(daemon.path, size)
+    console = Console([daemon.path], size)
     shown = await console.pump(20, b"app.jobs.Class0")
     assert shown is not None, bytes(console.sent[-2000:])
     first = f"{(shown - console.began) * 1000:.0f} ms, {console.cpu * 1000:.0f} ms of it at work"
@@ -156,6 +157,17 @@ async def steady(size: tuple[int, int], view: str, part: float, seconds: int) ->
         return row
 
 
+async def answered(console: Console, key: str, after: float) -> float:
+    """Milliseconds until the screen moves; the key is pressed `after` seconds of rest."""
+    await console.pump(after)
+    before, pressed = len(console.sent), time.monotonic()
+    console.type(key)
+    while len(console.sent) == before and time.monotonic() - pressed < 2:
+        if select.select([console.fd], [], [], 0.5)[0]:
+            console.sent += os.read(console.fd, 65536)
+    return (time.monotonic() - pressed) * 1000
+
+
 async def keys(size: tuple[int, int], presses: int) -> list[object]:
     """Down, again and again, while a frame a second comes: how long until the screen moves."""
     with tempfile.TemporaryDirectory() as folder:
@@ -167,13 +179,7 @@ async def keys(size: tuple[int, int], presses: int) -> list[object]:
             if turn % 5 == 0:
                 move(daemon.status, turn, 1.0)
                 daemon.send_frame()
-            await console.pump(0.13 + turn % 7 / 100)
-            before, pressed = len(console.sent), time.monotonic()
-            console.type("j")
-            while len(console.sent) == before and time.monotonic() - pressed < 2:
-                if select.select([console.fd], [], [], 0.5)[0]:
-                    console.sent += os.read(console.fd, 65536)
-            took.append((time.monotonic() - pressed) * 1000)
+            took.append(await answered(console, "j", 0.13 + turn % 7 / 100))
         took.sort()
         console.end()
         await daemon.stop()

@@ -1,8 +1,8 @@
 """Other systems on the same machine, two worker processes each, no-op jobs; None where one is not installed.
 
 WMCORE_BENCH_PYTHON names a Python that has them: pip install 'pgqueuer[asyncpg]' uvloop procrastinate
-'psycopg[binary,pool]' huey. The Perl original needs Debian's libtheschwartz-perl, libdbd-pg-perl, libdbd-mysql-perl and
-libdbd-sqlite3-perl.
+'psycopg[binary,pool]' huey 'saq[postgres]' celery sqlalchemy psycopg2-binary. The Perl original needs Debian's
+libtheschwartz-perl, libdbd-pg-perl, libdbd-mysql-perl and libdbd-sqlite3-perl.
 """
 
 import os
@@ -22,11 +22,14 @@ from tests.bench.peer_scripts.counting import EVERY
 FOLDER = Path(__file__).parent / "peer_scripts"
 PYTHON = os.environ.get("WMCORE_BENCH_PYTHON", "")
 PEERS = {
-    "PostgreSQL": ("PgQueuer", "Procrastinate", "Perl", "Perl -w 100"),
+    "PostgreSQL": ("PgQueuer", "Procrastinate", "SAQ", "Celery", "Perl", "Perl -w 100"),
     "MariaDB": ("Perl", "Perl -w 100"),
     "SQLite": ("Huey", "Perl", "Perl -w 100"),
 }
-JOBS = {"PgQueuer": 150_000, "Procrastinate": 20_000, "Huey": 60_000, "Perl": 20_000, "Perl -w 100": 10_000}
+JOBS = {
+    "PgQueuer": 150_000, "Procrastinate": 20_000, "SAQ": 10_000, "Celery": 5_000, "Huey": 60_000, "Perl": 20_000,
+    "Perl -w 100": 10_000,
+}  # fmt: skip
 PROCESSES = 2
 PERL_CLASS = "bench_jobs::Noop"
 

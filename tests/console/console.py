@@ -109,7 +109,7 @@ async def console(
 ) -> AsyncIterator[Console]:  # fmt: skip
     now = Now(daemon.status.now)
     feeds = [SocketFeed(each.path, now=now) for each in (daemon, *others)]
-    app = ConsoleApp(feeds, glyphs, read_only=read_only, keys=keys, now=now)
+    app = ConsoleApp(feeds, glyphs, read_only=read_only, only_one=not others, keys=keys, now=now)
     async with app.run_test(size=size) as pilot:
         opened = Console(app, pilot, daemon, now)
         await opened.until(lambda: app.status is not None, "a first status")

@@ -62,13 +62,13 @@ class Daemon:
         self._server = await asyncio.start_unix_server(self._serve, str(self.path))
 
     async def stop(self) -> None:
-        """As a daemon that ends: everybody's connection is closed."""
+        """As a daemon that ends in order: its socket goes, then everybody's connection is closed."""
         if self._server is not None:
             self._server.close()
+        self.path.unlink(missing_ok=True)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.path.unlink(missing_ok=True)
 
     def send_frame(self) -> None:
         """To everybody who subscribed, now."""

@@ -108,7 +108,7 @@ LOG = [
     ("name", "keys", "there"),
     [
         ("children", "2", "SLOT"), ("queue", "3", "CLEARS"), ("jobs", "3 enter", "user:1"), ("log", "5", "4721 and"),
-        ("groups", "4 f", "groups by"), ("fleet", "6", "1 daemon"), ("pending", "plus plus", "PENDING"),
+        ("groups", "4 f", "groups by"), ("fleet", "6", "DAEMON"), ("pending", "plus plus", "PENDING"),
         ("typed", "colon s c a", "scale"),
     ],
 )  # fmt: skip

@@ -481,11 +481,11 @@ async def test_a_fleet_each_with_its_own_state(daemon: Daemon, tmp_path: Path) -
         other.status.host, other.status.pools = "web9", other.status.pools[:1]
         async with console(daemon, others=[other]) as c:
             await c.press("6")
-            await c.sees("2 daemons: 2 live; 8/8 children")
+            await c.sees("[6 Fleet 2]")
             await other.stop()
-            await c.sees("✗ LOST")
-            await c.sees("2 daemons: 1 live, 1 LOST")
-            assert "web3" in c.text and "NO CONNECTION" not in c.text  # the one that is looked at is well
+            await c.sees("✗ stopped")
+            await c.sees("[6 Fleet 1/2!]")
+            assert "web3" in c.text and "STOPPED" not in c.text  # the one that is looked at is well
             await other.start()
             await c.press("down", "enter")
             c.app.session.feed.retry_now()

@@ -104,7 +104,7 @@ def test_a_restart_is_told_for_a_while() -> None:
         said(headline.banners(picture, UNICODE, NOW + 2))[0]
         == "the daemon was restarted: pid 4711 is 5000 now  up 0.0s"
     )
-    assert headline.banners(picture, UNICODE, NOW + 100) == []
+    assert headline.banners(picture.with_status(after, NOW + 100), UNICODE, NOW + 100) == []
     after = golden()
     after.instance = "other"
     assert "another daemon" in live().with_status(after, NOW).restarted

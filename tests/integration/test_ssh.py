@@ -1,4 +1,5 @@
-"""Daemons of other hosts: ssh is a script that does what ssh and sshd do with their words, all else is real."""
+"""Daemons of other hosts, through a real OpenSSH server on this one. Where ssh asks for a password, a script does what
+ssh would: a password of a real user is nobody's to know."""
 
 import asyncio
 import json
@@ -13,50 +14,32 @@ import pytest
 
 from tests.console.test_terminal import Terminal
 from tests.integration.daemon import BIN, Daemon
+from tests.sshd import Sshd, no_session_is_left
 from tests.waiting import until
+from wmtui import ssh as ssh_words
 from wmtui.feed import DENIED_SECONDS, Lost, SshFeed
-from wmtui.ssh import SshTarget
 
 ROOT = Path(__file__).parents[2]
-SSH = """#!/bin/sh
-# The options are noted and skipped; what stands behind the host is for a shell there.
-for word; do printf '%s\\n' "$word"; done >>"$NOTED"
-echo $$ >>"$NOTED.pids"
-while [ "$1" != -- ]; do shift; done
-host=$2; shift 2
-case $host in
-refuses) echo "Warning: this is no reason" >&2; echo "ops@refuses: Permission denied (publickey)." >&2; exit 255;;
-silent) exec sleep 1000;;
-bare) PATH=/usr/bin:/bin;;
-asks) printf 'password: ' >/dev/tty || exit 255; read -r typed </dev/tty; test "$typed" = right || exit 255;;
-esac
-exec sh -c "$*"
-"""
+
+
+@pytest.fixture(scope="module")
+def _sshd() -> Iterator[Sshd]:
+    server = Sshd(f"{BIN}:{os.environ['PATH']}")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture
-def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The words that ssh was given, one a line."""
-    (tmp_path / "bin").mkdir()
-    ssh = tmp_path / "bin" / "ssh"
-    ssh.write_text(SSH)
-    ssh.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{BIN}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("NOTED", str(tmp_path / "noted"))
+def sshd(_sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    """The ssh that is found knows it."""
+    _sshd.revive()
+    monkeypatch.setenv("PATH", f"{_sshd.folder / 'bin'}:{os.environ['PATH']}")
     monkeypatch.delenv("WMTUI_REMOTE", raising=False)
-    yield tmp_path / "noted"
-    pids = tmp_path / "noted.pids"
-    for pid in pids.read_text().split() if pids.exists() else []:
-        until(lambda pid=pid: not _runs(int(pid)), what="every ssh to have ended with its wmtui")
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    yield _sshd
+    no_session_is_left(_sshd)
 
 
 def wmtui(*words: str) -> subprocess.CompletedProcess[str]:
@@ -65,58 +48,57 @@ def wmtui(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_verbs_reach_a_daemon_through_ssh(daemon: Daemon, noted: Path) -> None:
+def test_verbs_reach_a_daemon_through_ssh(daemon: Daemon, sshd: Sshd) -> None:
     daemon.start("-c", "2")
-    target = f"ssh://ops@web2:2222{daemon.folder}/wm.sock"
+    target = sshd.target(f"{daemon.folder}/wm.sock")
     done = wmtui("status", "--json", "-t", target)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["pid"] == daemon.pid
-    words = noted.read_text().splitlines()
-    assert words[-7:] == ["-l", "ops", "-p", "2222", "--", "web2", f"wmtui proxy -t {daemon.folder}/wm.sock"]
-    assert "BatchMode=yes" not in words  # whoever types this can answer
+    far = f"wmtui proxy -t {daemon.folder}/wm.sock"
+    assert sshd.words()[-7:] == ["-l", sshd.user, "-p", str(sshd.port), "--", "127.0.0.1", far]
+    assert "BatchMode=yes" not in sshd.words()  # whoever types this can answer
     assert wmtui("scale", "3", "-t", target).returncode == 0
     assert daemon.status().pools[0].wanted == 3
     until(lambda: wmtui("check", "-t", target).returncode in (0, 1), what="the figures that a check judges")
-    assert "BatchMode=yes" in noted.read_text()
+    assert "BatchMode=yes" in sshd.words()
     until(lambda: daemon.status().viewers == 0, what="no viewer to be left")
 
 
-def test_a_path_stays_one_word_in_the_shell_there(make_daemon: type[Daemon], noted: Path) -> None:
+def test_a_path_stays_one_word_in_the_shell_there(make_daemon: type[Daemon], sshd: Sshd) -> None:
     daemon = make_daemon(name="it's; $(touch x)").init_db().start()
-    done = wmtui("status", "-t", f"ssh://web2{daemon.folder}/conf.yml")
+    done = wmtui("status", "-t", sshd.target(daemon.folder / "conf.yml"))
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_is_run_there_can_be_said(daemon: Daemon, noted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_run_there_can_be_said(daemon: Daemon, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.start()
-    monkeypatch.setenv("WMTUI_REMOTE", f"env FAR=1 {BIN}/wmtui")
-    done = wmtui("status", "-t", f"ssh://bare{daemon.folder}/wm.sock")
+    monkeypatch.setenv("WMTUI_REMOTE", f"env FAR=1 PYTHONPATH={ROOT} {BIN}/wmtui")
+    done = wmtui("status", "-t", f"ssh://{sshd.user}@127.0.0.1:{sshd.bare_port}{daemon.folder}/wm.sock")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("target", "reasons"),
-    [
-        ("ssh://refuses", ["Permission denied (publickey).", "ssh://refuses: ssh has ended with exit code 255"]),
-        ("ssh://web2/absent.sock", ["no daemon at /absent.sock", "ssh://web2/absent.sock: ssh has ended with"]),
-        ("ssh://bare", ["wmtui: not found", "exit code 127 ($WMTUI_REMOTE says what is run there)"]),
-    ],
-)
-def test_why_there_is_no_answer(noted: Path, target: str, reasons: list[str]) -> None:
-    done = wmtui("status", "-t", target)
-    assert (done.returncode, done.stdout) == (3, "")
-    for reason in reasons:
-        assert reason in done.stderr
-    assert "Traceback" not in done.stderr
+def test_why_there_is_no_answer(sshd: Sshd) -> None:
+    for target, reasons in (
+        (f"ssh://nosuch@127.0.0.1:{sshd.port}", ["Permission denied (publickey).", "ssh has ended with exit code 255"]),
+        (sshd.target("/absent.sock"), ["no daemon at /absent.sock", f"{sshd.target('/absent.sock')}: ssh has ended"]),
+        (f"ssh://127.0.0.1:{sshd.bare_port}", ["wmtui: ", "exit code 127 ($WMTUI_REMOTE says what is run there)"]),
+    ):
+        done = wmtui("status", "-t", target)
+        assert (done.returncode, done.stdout) == (3, "")
+        for reason in reasons:
+            assert reason in done.stderr
+        assert "Traceback" not in done.stderr
 
 
-def test_a_check_says_it_in_its_line(noted: Path) -> None:
-    done = wmtui("check", "-t", "ssh://refuses")
+def test_a_check_says_it_in_its_line(sshd: Sshd) -> None:
+    done = wmtui("check", "-t", f"ssh://nosuch@127.0.0.1:{sshd.port}")
     assert (done.returncode, done.stderr) == (3, "")  # UNKNOWN: that says nothing about the daemon
-    assert "ssh://refuses: ops@refuses: Permission denied (publickey)." in done.stdout
-    done = wmtui("check", "--timeout", "0.5", "-t", "ssh://silent")
+    assert "nosuch@127.0.0.1: Permission denied (publickey). (is your key in its authorized_keys" in done.stdout
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        target = f"ssh://127.0.0.1:{mute.getsockname()[1]}"
+        done = wmtui("check", "--timeout", "0.5", "-t", target)
     assert (done.returncode, done.stderr) == (2, "")
-    assert "no answer from the daemon at ssh://silent" in done.stdout
+    assert f"no answer from the daemon at {target}" in done.stdout
 
 
 def test_no_ssh_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,80 +164,127 @@ def test_proxy_without_a_daemon(tmp_path: Path) -> None:
 # -- the console ------------------------------------------------------------------------------------------------------
 
 
-async def test_one_host_refuses_the_other_stays_live(daemon: Daemon, noted: Path) -> None:
+async def says(terminal: Terminal, words: str) -> None:
+    """In lines that may be broken anywhere between words."""
+    await terminal.until(lambda: words in " ".join(terminal.text.split()), words)
+
+
+async def test_one_host_refuses_the_other_stays_live(daemon: Daemon, sshd: Sshd) -> None:
     daemon.start("-c", "2")
-    far = f"ssh://ops@web2{daemon.folder}/wm.sock"
-    terminal = Terminal([str(BIN / "wmtui"), "attach", far, "ssh://refuses"], (120, 30))
+    far, refused = sshd.target(f"{daemon.folder}/wm.sock"), f"ssh://nosuch@127.0.0.1:{sshd.port}"
+    terminal = Terminal([str(BIN / "wmtui"), "attach", far, refused], (120, 30))
     try:
         await terminal.sees("jobs.Sleeps")
         terminal.type("+\r")
         await terminal.until(lambda: daemon.status().pools[0].wanted == 3, "the far daemon to want 3")
         terminal.type("]")
-        await terminal.sees("ssh://refuses: ops@refuses: Permission denied (publickey).")
-        await terminal.sees("NO PERMISSION")
+        await terminal.sees(f"NOT LET IN: {refused}")
+        await says(terminal, "nosuch@127.0.0.1: Permission denied (publickey). (is your key in its authorized_keys")
         terminal.type("[")
         await terminal.sees("jobs.Sleeps")
+        terminal.type("D")
+        await says(terminal, f"same: wmtui -t {sshd.target('/')}")
+        terminal.type("n")
+        await terminal.sees("cancelled")
         terminal.type("q")
         assert await terminal.ends() == 0
-        assert b"this is no reason" not in terminal.sent
+        assert b"Permanently added" not in terminal.sent
     finally:
         terminal.close()
-    assert noted.read_text().split().count("BatchMode=yes") >= 2
+    assert sshd.words().count("BatchMode=yes") >= 2
     until(lambda: daemon.status().viewers == 0, what="no viewer to be left")
 
 
-async def test_a_verb_lets_ssh_ask_and_the_console_does_not(daemon: Daemon, noted: Path) -> None:
-    daemon.start("-c", "2")
-    far = f"ssh://asks{daemon.folder}/wm.sock"
-    terminal = Terminal([str(BIN / "wmtui"), "status", "-t", far])
+async def test_why_ssh_does_not_get_in_and_what_to_do(sshd: Sshd) -> None:
+    """Each in a row of its own, and over its view."""
+    hosts = {
+        f"ssh://nosuch@127.0.0.1:{sshd.port}": "not let in",
+        f"ssh://localhost:{sshd.port}": "not let in",
+        f"ssh://localhost:{sshd.bare_port}": "not let in",
+        f"ssh://127.0.0.1:{sshd.bare_port}": "LOST",
+    }
+    terminal = Terminal([str(BIN / "wmtui"), "attach", *hosts], (160, 30))
     try:
-        await terminal.sees("password:")
-        terminal.type("right\r")
-        await terminal.sees("jobs.Sleeps")
+        await terminal.sees("NOT LET IN: ")
+        terminal.type("6")
+        for host in hosts:
+            await terminal.sees(host[-13:])
+        await terminal.until(lambda: terminal.text.count("not let in") >= 3 and "LOST" in terminal.text, "four states")
+        for said in (
+            "is your key in its authorized_keys, and in your ssh-agent?",
+            f"its key is not known here: log in once by hand and compare it: ssh -p {sshd.port} localhost",
+            f"if it was set up anew: ssh-keygen -R '[localhost]:{sshd.bare_port}'",
+            "($WMTUI_REMOTE says what is run there)",
+        ):
+            terminal.type("\r")
+            await says(terminal, said)
+            terminal.type("6j")
+        terminal.type("q")
         assert await terminal.ends() == 0
     finally:
         terminal.close()
-    terminal = Terminal([str(BIN / "wmtui"), "attach", far])
+
+
+async def test_a_connection_that_breaks_is_made_anew(daemon: Daemon, sshd: Sshd) -> None:
+    daemon.start("-c", "2")
+    terminal = Terminal([str(BIN / "wmtui"), "attach", sshd.target(f"{daemon.folder}/wm.sock")], (120, 30))
     try:
-        assert await terminal.ends() == 3
-        terminal.pump()
-        assert "/dev/tty" in terminal.text and "password:" not in terminal.text  # there was none to ask on
+        await terminal.sees("jobs.Sleeps")
+        sshd.break_off()
+        await terminal.sees("connected again after")
+        sshd.stop()
+        await terminal.sees("NO CONNECTION to")
+        await terminal.sees("Connection refused")
+        terminal.type("2")
+        await terminal.sees(str(daemon.status().children[0].pid))  # what is known can be looked through
+        sshd.start()
+        terminal.type("r")
+        await terminal.sees("connected again after")
+        terminal.type("q")
+        assert await terminal.ends() == 0
     finally:
         terminal.close()
+    until(lambda: daemon.status().viewers == 0, what="no viewer to be left")
 
 
-async def test_a_login_that_was_refused_is_not_tried_again_and_again(noted: Path) -> None:
-    feed = SshFeed(SshTarget("refuses"), now=lambda: 100.0)
+async def test_a_login_that_was_refused_is_not_tried_again_and_again(sshd: Sshd) -> None:
+    feed = SshFeed(ssh_words.parse(f"ssh://nosuch@127.0.0.1:{sshd.port}"), now=lambda: 100.0)
     lost: asyncio.Future[Lost] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(feed.run(lambda news: lost.set_result(news) if isinstance(news, Lost) else None))
     news = await asyncio.wait_for(lost, 20)
-    assert (news.why, news.retry_at) == ("denied", 100 + DENIED_SECONDS)
+    assert (news.why, news.retry_at) == ("refused", 100 + DENIED_SECONDS)
     running.cancel()
     await asyncio.wait([running])
 
 
-async def test_a_host_that_is_silent_holds_nothing_up(daemon: Daemon, noted: Path) -> None:
-    """Its ssh is ended with the console, as the fixture sees."""
+async def test_a_host_that_is_silent_holds_nothing_up(daemon: Daemon, sshd: Sshd) -> None:
+    """Its ssh is ended with the console."""
     daemon.start("-c", "2")
-    terminal = Terminal([str(BIN / "wmtui"), "attach", "ssh://silent", str(daemon.folder / "wm.sock")], (120, 30))
-    try:
-        await terminal.sees("connecting to ssh://silent")
-        terminal.type("6")
-        await terminal.until(lambda: "ssh://silent" in terminal.text and "live" in terminal.text, "both states")
-        terminal.type("q")
-        assert await terminal.ends() == 0
-    finally:
-        terminal.close()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        silent = f"ssh://127.0.0.1:{mute.getsockname()[1]}"
+        terminal = Terminal([str(BIN / "wmtui"), "attach", silent, str(daemon.folder / "wm.sock")], (120, 30))
+        try:
+            await terminal.sees(f"connecting to {silent}")
+            terminal.type("6")
+            await terminal.until(lambda: "connecting" in terminal.text and "live" in terminal.text, "both states")
+            connection, _ = mute.accept()
+            terminal.type("q")
+            assert await terminal.ends() == 0
+            connection.settimeout(20)
+            while connection.recv(4096):  # its greeting, and then its end
+                continue
+            connection.close()
+        finally:
+            terminal.close()
 
 
-async def test_a_far_daemon_goes_and_comes_back(daemon: Daemon, noted: Path) -> None:
+async def test_a_far_daemon_goes_and_comes_back(daemon: Daemon, sshd: Sshd) -> None:
     daemon.start("-c", "2")
-    far = f"ssh://web2{daemon.folder}/wm.sock"
-    terminal = Terminal([str(BIN / "wmtui"), "attach", far], (120, 30))
+    terminal = Terminal([str(BIN / "wmtui"), "attach", sshd.target(f"{daemon.folder}/wm.sock")], (120, 30))
     try:
         await terminal.sees("jobs.Sleeps")
         daemon.stop()
-        await terminal.sees("there is no such socket")
+        await terminal.sees("STOPPED: ")
         daemon.start("-c", "2")
         terminal.type("r")
         await terminal.sees("the daemon was restarted")  # in place of "connected again", which may be seen or not
@@ -265,13 +294,52 @@ async def test_a_far_daemon_goes_and_comes_back(daemon: Daemon, noted: Path) -> 
         terminal.close()
 
 
-async def test_the_only_host_refuses_before_the_screen_is_taken(noted: Path) -> None:
-    terminal = Terminal([str(BIN / "wmtui"), "attach", "ssh://refuses"])
+async def test_the_only_host_refuses_before_the_screen_is_taken(sshd: Sshd) -> None:
+    target = f"ssh://nosuch@127.0.0.1:{sshd.port}"
+    terminal = Terminal([str(BIN / "wmtui"), "attach", target], (200, 24))
     try:
         assert await terminal.ends() == 3
         terminal.pump()
-        assert "wmtui: ssh://refuses: ops@refuses: Permission denied (publickey)." in terminal.text
+        assert f"wmtui: {target}: nosuch@127.0.0.1: Permission denied (publickey)." in terminal.text
         assert b"\x1b" not in terminal.sent
+    finally:
+        terminal.close()
+
+
+ASKING = """#!/bin/sh
+# As ssh does it where a host wants a password.
+case "$*" in *BatchMode=yes*) echo "ops@web2: Permission denied (publickey,password)." >&2; exit 255;; esac
+printf 'password: ' >/dev/tty || exit 255
+read -r typed </dev/tty; test "$typed" = right || exit 255
+while [ "$1" != -- ]; do shift; done
+shift 2; exec sh -c "$*"
+"""
+
+
+async def test_a_verb_lets_ssh_ask_and_the_console_does_not(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ssh").write_text(ASKING)
+    (tmp_path / "bin" / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{BIN}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    daemon.start("-c", "2")
+    far = f"ssh://ops@web2{daemon.folder}/wm.sock"
+    terminal = Terminal([str(BIN / "wmtui"), "status", "-t", far])
+    try:
+        await terminal.sees("password:")
+        terminal.type("right\r")
+        await terminal.sees("jobs.Sleeps")
+        assert await terminal.ends() == 0
+    finally:
+        terminal.close()
+    terminal = Terminal([str(BIN / "wmtui"), "attach", far], (200, 24))
+    try:
+        assert await terminal.ends() == 3
+        terminal.pump()
+        await says(terminal, "the console can type no password: use a key or ssh-agent")
+        assert terminal.text.count("password: ") == 1
     finally:
         terminal.close()
 

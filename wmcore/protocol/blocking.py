@@ -27,8 +27,20 @@ class ConnectionLost(NoDaemon):
     """The daemon answered before and is gone now."""
 
 
+class Absent(NoDaemon):
+    """There is no socket: it was stopped, or never started."""
+
+
+class Died(NoDaemon):
+    """Its socket is there, but nobody listens: a daemon that stops takes its socket away."""
+
+
 class Unreachable(NoDaemon):
     """Somebody may be there, but does not let us in or does not answer."""
+
+
+class Silent(Unreachable):
+    """It takes connections, or does not even do that, and says nothing."""
 
 
 class NotAllowed(Unreachable):
@@ -98,7 +110,7 @@ def connect_problem(path: Path, error: OSError) -> NoDaemon:
     try:
         about = path.stat()
     except FileNotFoundError:
-        return NoDaemon(f"no daemon at {path}: there is no such socket (is it running?)")
+        return Absent(f"no daemon at {path}: there is no such socket (is it running?)")
     except OSError as hidden:
         kind = NotAllowed if isinstance(hidden, PermissionError) else Unreachable
         return kind(f"no daemon can be reached at {path}: {hidden.strerror}; try as the user who started it")
@@ -112,9 +124,9 @@ def connect_problem(path: Path, error: OSError) -> NoDaemon:
             f"group {group}, and has mode {stat.S_IMODE(about.st_mode):04o}; try as {who}"
         )
     if error.errno == errno.ECONNREFUSED:
-        return NoDaemon(f"no daemon at {path}: the socket is there, but nobody listens (it has died; start it again)")
+        return Died(f"no daemon at {path}: the socket is there, but nobody listens (it has died; start it again)")
     if isinstance(error, TimeoutError):
-        return Unreachable(f"the daemon at {path} does not take connections: it hangs, or has too many waiting")
+        return Silent(f"the daemon at {path} does not take connections: it hangs, or has too many waiting")
     return NoDaemon(f"no daemon can be reached at {path}: {error.strerror or error}")
 
 
@@ -197,7 +209,7 @@ class Client:
             self._socket.settimeout(self._timeout)
             self._socket.sendall(framing.encode_request(self._last_id, type(request).method, request))
         except TimeoutError:
-            raise Unreachable(f"the daemon at {self.path} does not read what it is sent: it hangs") from None
+            raise Silent(f"the daemon at {self.path} does not read what it is sent: it hangs") from None
         except OSError:
             pass  # a daemon that turns a caller away says why before it closes: _receive finds that, or the end
         return self._last_id
@@ -209,7 +221,7 @@ class Client:
                 self._socket.settimeout(max(left, 0.001))
                 chunk = self._socket.recv(CHUNK)
             except TimeoutError:
-                raise Unreachable(f"the daemon at {self.path} does not answer: it hangs, or is very busy") from None
+                raise Silent(f"the daemon at {self.path} does not answer: it hangs, or is very busy") from None
             except OSError:
                 raise lost(self.path) from None
             if not chunk:

@@ -16,10 +16,13 @@ from wmcore.errors import ProtocolError, WmError
 from wmcore.protocol import delta, framing
 from wmcore.protocol.blocking import (
     CHUNK,
+    Absent,
     Client,
     ConnectionLost,
+    Died,
     LineBuffer,
     NotAllowed,
+    Silent,
     Unreachable,
     connect_problem,
     error_of,
@@ -31,7 +34,10 @@ from wmcore.protocol.blocking import (
 from wmcore.protocol.framing import Reply
 from wmcore.protocol.messages import Request, Status, StatusRows, Subscribe
 
-__all__ = ["AsyncClient", "Client", "ConnectionLost", "LineBuffer", "NotAllowed", "Unreachable", "connect_problem"]
+__all__ = [
+    "Absent", "AsyncClient", "Client", "ConnectionLost", "Died", "LineBuffer", "NotAllowed", "Silent", "Unreachable",
+    "connect_problem",
+]  # fmt: skip
 
 
 def _merged(before: Status, reply: Reply) -> Status:
@@ -85,7 +91,7 @@ class AsyncClient:
                     await self._writer.drain()
                 reply = await future
         except TimeoutError:
-            raise Unreachable(f"the daemon at {self.path} does not answer: it hangs, or is very busy") from None
+            raise Silent(f"the daemon at {self.path} does not answer: it hangs, or is very busy") from None
         finally:
             self._calls.pop(request_id, None)
         return result_of(reply, type(request).result)

@@ -22,18 +22,29 @@ LONGEST = 64
 INDENT = 7
 """Cells that a line goes on below: behind the word in front of it."""
 WIDTH = 68
+SAME_LINES = 3
+"""So much of a long command is shown; all of it is copied."""
+COPY = "ctrl+y"
+"""Works also where a word is typed."""
 
 
 class Confirm(ModalScreen[bool | None]):
     """True only for y (or for the right number or name and enter); everything else, and half a minute of nothing, is
     no. None: the question has lost its ground."""
 
-
     AUTO_FOCUS = ""
-    def __init__(self, question: Question, glyphs: Glyphs, clock: Callable[[], float] = time.monotonic) -> None:
+
+    def __init__(
+        self, question: Question, glyphs: Glyphs, grounds: Callable[[], str], copy: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """`grounds`: why it can not be done any more; empty while it can. `copy`: to the clipboard."""
         super().__init__(classes="-ascii" if glyphs.ascii_only else "")
         self.question = question
+        self.grounds = grounds
         self.typed = ""
+        self._copy = copy
+        self._copied = False
         self._clock = clock
         self._shown_at = clock()
 
@@ -55,6 +66,10 @@ class Confirm(ModalScreen[bool | None]):
         event.prevent_default()
         if event.key == "escape" or (event.key == "n" and self.question.word is None):
             self.action_no()
+        elif event.key == COPY and self.question.command:
+            self._copy(self.question.command)
+            self._copied = True
+            self.query_one("#question", Static).update(self._text())
         elif self.armed and self.question.typed is not None:
             self._type(event)
             self.query_one("#question", Static).update(self._text())
@@ -92,9 +107,15 @@ class Confirm(ModalScreen[bool | None]):
             text.append(f"type {clean(question.typed)} and enter to {question.yes}: ")
             text.append(f" {clean(self.typed)}_ ", "reverse").append("   esc: cancel")
         if question.command:
-            text.append("\n\n" + "\n".join(_wrap(f"same:  {question.command}")), "dim")
+            same = _wrap(f"same:  {question.command}")
+            if len(same) > SAME_LINES:
+                same = [*same[: SAME_LINES - 1], " " * INDENT + "..."]
+            same.append(" " * INDENT + ("copied" if self._copied else f"{COPY} copies it"))
+            text.append("\n\n" + "\n".join(same), "dim")
         return text
 
 
 def _wrap(line: str) -> list[str]:
-    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * INDENT, drop_whitespace=True, replace_whitespace=False)
+    return textwrap.wrap(
+        line, WIDTH, subsequent_indent=" " * INDENT, replace_whitespace=False, break_on_hyphens=False
+    )

@@ -14,6 +14,7 @@ from wmtui.messages import CursorMoved, Said, SpreadsChanged
 from wmtui.picture import Phase
 from wmtui.printing import clean
 from wmtui.screens.base import ConsoleScreen
+from wmtui.session import Session
 from wmtui.views.base import View
 from wmtui.views.children import Children
 from wmtui.views.failed import Failed
@@ -86,7 +87,8 @@ class MainScreen(ConsoleScreen):
             self._lines("small").set_lines([headline.too_small(app.picture, app.glyphs, now, width, height)])
             return
         self._lines("header").set_parts(*headline.header(app.picture, app.glyphs, now, app.held_for()))
-        self._lines("tabs").set_parts(headline.tabs(self.number, app.picture, len(app.sessions)), [])
+        live = sum(each.picture.phase(now) is Phase.LIVE for each in app.sessions)
+        self._lines("tabs").set_parts(headline.tabs(self.number, app.picture, len(app.sessions), live), [])
         alone = self.view is not self.fleet_view  # there each row says how its daemon stands
         banners = headline.banners(app.picture, app.glyphs, now, app.session.name) if alone else []
         self._lines("banner").set_lines(banners)
@@ -236,7 +238,14 @@ class MainScreen(ConsoleScreen):
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.console_app.disconnected if action == "reconnect" else True
+        if action != "reconnect":
+            return True
+        now = self.console_app.now()
+        return any(each.disconnected(now) for each in self._meant())
+
+    def _meant(self) -> list[Session]:
+        """The daemons that a key is about."""
+        return self.fleet_view.marked_sessions() if self.view is self.fleet_view else [self.console_app.session]
 
     def action_wrongs(self) -> None:
         opening.wrongs(self.console_app)
@@ -251,8 +260,10 @@ class MainScreen(ConsoleScreen):
         self.console_app.toggle_hold()
 
     def action_reconnect(self) -> None:
-        self.console_app.session.feed.retry_now()
-        self.console_app.say("trying to reach the daemon ...")
+        lost = [each for each in self._meant() if each.disconnected(self.console_app.now())]
+        for each in lost:
+            each.feed.retry_now()
+        self.console_app.say(f"trying to reach {'the daemon' if len(lost) == 1 else f'{len(lost)} daemons'} ...")
 
     def action_read_only(self) -> None:
         self.console_app.toggle_read_only()

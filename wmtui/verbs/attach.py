@@ -43,7 +43,8 @@ def _run(args: Namespace) -> int:
     os.environ.update(TEXTUAL)
     from wmtui.app import run
 
-    return run(daemons, read_only=args.read_only, ascii_only=args.ascii, keys=keys)
+    only_one = len(daemons) == 1 and not named
+    return run(daemons, read_only=args.read_only, ascii_only=args.ascii, only_one=only_one, keys=keys)
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -2,6 +2,8 @@
 
 import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Any
 
 from wmcore.errors import NotFound, UsageError
 from wmcore.protocol.messages import (
@@ -13,6 +15,7 @@ from wmcore.protocol.messages import (
     Pause,
     PoolsChanged,
     Recycle,
+    Request,
     Resume,
     Scale,
     Scaled,
@@ -74,36 +77,32 @@ def show_stopping(reply: Stopping) -> list[str]:
     return [f"{clean(reply.state)}, {plural(reply.children, 'child')} left"]
 
 
-def _run_scale(args: Namespace) -> int:
-    return ask(args, parse_scale(args.words), show_scaled)
+def show_draining(reply: PoolsChanged) -> list[str]:
+    return [f"{clean(pool)}: draining" for pool in reply.pools] or ["nothing to drain"]
 
 
-def _run_drain(args: Namespace) -> int:
-    return ask(args, Drain(pool=args.pool), lambda reply: _pools(reply, "draining", "nothing to drain"))
+def show_resumed(reply: PoolsChanged) -> list[str]:
+    return [f"{clean(pool)}: running again" for pool in reply.pools] or ["nothing to resume"]
 
 
-def _run_resume(args: Namespace) -> int:
-    return ask(args, Resume(pool=args.pool), lambda reply: _pools(reply, "running again", "nothing to resume"))
-
-
-def _pools(reply: PoolsChanged, state: str, otherwise: str) -> list[str]:
-    return [f"{clean(pool)}: {state}" for pool in reply.pools] or [otherwise]
-
-
-def _run_pause(args: Namespace) -> int:
-    return ask(args, Pause(class_name=args.class_name), _show_class)
-
-
-def _run_unpause(args: Namespace) -> int:
-    return ask(args, Unpause(class_name=args.class_name), _show_class)
-
-
-def _show_class(reply: ClassChanged) -> list[str]:
+def show_class(reply: ClassChanged) -> list[str]:
     return [f"{clean(reply.class_name)}: {'paused' if reply.paused else 'not paused'}"]
 
 
-def _run_recycle(args: Namespace) -> int:
-    return ask(args, parse_recycle(args.which), show_recycled)
+REQUESTS: dict[str, Callable[[Namespace], tuple[Request, Callable[[Any], list[str]]]]] = {
+    "scale": lambda args: (parse_scale(args.words), show_scaled),
+    "drain": lambda args: (Drain(pool=args.pool), show_draining),
+    "resume": lambda args: (Resume(pool=args.pool), show_resumed),
+    "pause": lambda args: (Pause(class_name=args.class_name), show_class),
+    "unpause": lambda args: (Unpause(class_name=args.class_name), show_class),
+    "recycle": lambda args: (parse_recycle(args.which), show_recycled),
+    "stop": lambda args: (Stop(now=args.now), show_stopping),
+}
+"""Verbs that ask for one thing, whatever the daemon is at: what they ask, and how the reply is said."""
+
+
+def _run(args: Namespace) -> int:
+    return ask(args, *REQUESTS[args.verb](args))
 
 
 def _run_kill(args: Namespace) -> int:
@@ -111,10 +110,6 @@ def _run_kill(args: Namespace) -> int:
         reply = client.call(kill_in(client.call(GetStatus()), args.slot))
     present(args, reply, show_killed)
     return 0
-
-
-def _run_stop(args: Namespace) -> int:
-    return ask(args, Stop(now=args.now), show_stopping)
 
 
 def _scale_words(parser: ArgumentParser) -> None:
@@ -142,12 +137,12 @@ def _stop_option(parser: ArgumentParser) -> None:
 
 
 VERBS = (
-    Verb("scale", "set the number of children", _run_scale, _scale_words),
-    Verb("drain", "take no more jobs; children leave after the job in hand", _run_drain, _pool_word),
-    Verb("resume", "end a drain", _run_resume, _pool_word),
-    Verb("pause", "take no more jobs of a class", _run_pause, _class_word),
-    Verb("unpause", "take jobs of a class again", _run_unpause, _class_word),
-    Verb("recycle", "replace children after the job in hand", _run_recycle, _recycle_word),
+    Verb("scale", "set the number of children", _run, _scale_words),
+    Verb("drain", "take no more jobs; children leave after the job in hand", _run, _pool_word),
+    Verb("resume", "end a drain", _run, _pool_word),
+    Verb("pause", "take no more jobs of a class", _run, _class_word),
+    Verb("unpause", "take jobs of a class again", _run, _class_word),
+    Verb("recycle", "replace children after the job in hand", _run, _recycle_word),
     Verb("kill", "kill a child at once; its job is given back", _run_kill, _slot_word),
-    Verb("stop", "stop the daemon when the jobs in hand are done", _run_stop, _stop_option),
+    Verb("stop", "stop the daemon when the jobs in hand are done", _run, _stop_option),
 )
