@@ -258,7 +258,7 @@ class Job(JobFacts):
 _UNREAD = object()
 _DONE = Completed()
 _NOTHING_SAID = Failed(Failure("work() returned without an outcome (completed(), failed(), ...)"))
-_PACKAGE = str(Path(__file__).parent) + "/"
+_OURS = (str(Path(__file__).parent) + "/", "<frozen runpy>")  # python -m wmcore.loader
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -277,4 +277,4 @@ def _where() -> str:
 
 def _without_ours(stack: traceback.StackSummary) -> traceback.StackSummary:
     """A worker's author looks for his own frames: those of this package say nothing about his mistake."""
-    return traceback.StackSummary.from_list([frame for frame in stack if not frame.filename.startswith(_PACKAGE)])
+    return traceback.StackSummary.from_list([frame for frame in stack if not frame.filename.startswith(_OURS)])

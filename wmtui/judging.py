@@ -218,6 +218,8 @@ def _figures(
     for each in classes:
         yield Figure(f"{each.name} age", _age(each), "s", thresholds.age)
         yield Figure(f"{each.name} ready", each.queue.ready, limits=thresholds.depth)
+        if each.queue.workers is not None:
+            yield Figure(f"{each.name} workers", each.queue.workers)
     if thresholds.failed != OFF:
         yield Figure("failed", failed.total if failed else None, limits=thresholds.failed)
 

@@ -59,6 +59,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "later": "jobs that are not due yet, or wait to be tried again",
         "running": "jobs in hand",
         "oldest": "how long the first of the ready ones has waited",
+        "workers": "who could run them, on all hosts, connected to the job servers",
         "in": "jobs per second that became due, in the last 20 s",
         "out": "attempts per second that ended, in the last 20 s",
         "clears": "when none is ready any more, if both stay so. steady: as many come as go; growing: more come; "

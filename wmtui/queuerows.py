@@ -26,6 +26,10 @@ QUEUE_COLUMNS = (
     Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
 )
 
+WORKERS = Column("workers", Cell("WORKERS"), 7, right=True)
+"""Gearman knows them, and does not know how old its jobs are."""
+WORKER_COLUMNS = tuple(WORKERS if column.id == "oldest" else column for column in QUEUE_COLUMNS)
+
 JOB_COLUMNS = (
     Column("job", Cell("JOB"), 9, most=20, cut="left"),
     Column("state", Cell("STATE"), 9),
@@ -48,6 +52,10 @@ QUEUE_LENS = Lens(
 )
 
 
+def columns_of(status: Status) -> Sequence[Column]:
+    return WORKER_COLUMNS if status.backend.name == "Gearman" else QUEUE_COLUMNS
+
+
 def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
     late = f"{glyphs.at_most}{BAR_WORDS[lateness_top(status.classes)]}"
     return {"lateness": Cell(f"LATENESS p95, 60 s, {late}", short=f"LATE{late}")}
@@ -55,13 +63,18 @@ def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
 
 def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows:
     pools = {name: pool.name for pool in status.pools for name in pool.workers}
-    top = BAR_STEPS_MS[lateness_top(status.classes)]
+    top, workers = BAR_STEPS_MS[lateness_top(status.classes)], columns_of(status) is WORKER_COLUMNS
     return Rows(
-        lens.see(status.classes), lambda each: each.name, lambda each: queue_row(each, pools, top, trend, glyphs)
+        lens.see(status.classes),
+        lambda each: each.name,
+        lambda each: queue_row(each, pools, top, trend, glyphs, workers),
     )
 
 
-def queue_row(each: JobClass, pools: Mapping[str, str], top: float, trend: Trend, glyphs: Glyphs) -> Row:
+def queue_row(
+    each: JobClass, pools: Mapping[str, str], top: float, trend: Trend, glyphs: Glyphs, workers: bool
+) -> Row:
+    """`workers`: how many there are is told in place of the oldest job's age."""
     queue = each.queue
     paused = Cell(f"{glyphs.paused} paused", "bold yellow", short="paused")
     cells = (
@@ -69,7 +82,7 @@ def queue_row(each: JobClass, pools: Mapping[str, str], top: float, trend: Trend
         Cell(count(queue.ready), "bold" if queue.ready else ""),
         Cell(count(queue.delayed)),
         Cell(count(queue.running)),
-        Cell(duration(queue.oldest)),
+        Cell(count(queue.workers) if workers else duration(queue.oldest)),
         Cell(rate(queue.in_rate)),
         Cell(rate(queue.out_rate if queue.out_rate is not None else each.rate)),
         paused if each.paused else Cell(clears(each.name, queue, trend)),

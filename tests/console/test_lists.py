@@ -26,7 +26,7 @@ from wmtui.views.log import LOG_COLUMNS
 COLUMNS = {
     "pools": poolrows.POOL_COLUMNS, "children": childrows.CHILD_COLUMNS,
     "failed": failedrows.FAILED_COLUMNS, "groups": failedrows.GROUP_COLUMNS,
-    "queue": queuerows.QUEUE_COLUMNS, "jobs": queuerows.JOB_COLUMNS, "log": LOG_COLUMNS,
+    "queue": (*queuerows.QUEUE_COLUMNS, queuerows.WORKERS), "jobs": queuerows.JOB_COLUMNS, "log": LOG_COLUMNS,
     "fleet": fleetrows.FLEET_COLUMNS,
 }  # fmt: skip
 

@@ -207,6 +207,16 @@ async def test_the_number_chosen_says_what_it_will_do(daemon: Daemon) -> None:
 # -- queue ------------------------------------------------------------------------------------------------------------
 
 
+async def test_gearman_tells_who_works_and_not_how_long_jobs_wait(daemon: Daemon) -> None:
+    daemon.status.backend.name = "Gearman"
+    daemon.status.classes[0].queue.workers = 1717
+    async with console(daemon) as c:
+        await c.press("3")
+        await c.sees("WORKERS")
+        await c.sees(" 1,717 ")
+        assert "OLDEST" not in c.text
+
+
 async def test_the_jobs_of_a_class_as_pages(daemon: Daemon) -> None:
     daemon.jobs = [*jobs(350), *jobs(3, A)]
     async with console(daemon) as c:
@@ -479,7 +489,7 @@ async def test_a_fleet_each_with_its_own_state(daemon: Daemon, tmp_path: Path) -
             await other.start()
             await c.press("down", "enter")
             c.app.session.feed.retry_now()
-            await c.until(lambda: c.app.called(c.app.session).startswith("web9"))
+            await c.until(lambda: c.app.session.called.startswith("web9"))
             await c.until(lambda: not c.app.disconnected)
             await c.press("D")
             await c.answer("y")

@@ -219,4 +219,8 @@ def test_check_config_and_insert(make_gearman: MakeGearman, gearmand: Gearmand) 
     gearmand.stop()
     done = daemon.wmcore("--check-config", "-f", str(daemon.conf))
     assert (done.returncode, done.stderr) == (1, f"wmcore: job server {gearmand.address}: Connection refused\n")
+    daemon.settings["worker_options"]["job_servers"].append("127.0.0.1:1")
+    daemon.write_conf()
+    done = daemon.wmcore("--check-config", "-f", str(daemon.conf))
+    assert (done.returncode, done.stderr.count(": Connection refused")) == (1, 2), "all are named"
 

@@ -91,7 +91,8 @@ def test_in_an_entry_of_workers(tmp_path: Path, entry: str, said: str) -> None:
     [
         ("{job_server: js1}", "3: key 'job_server': is not known; did you mean 'job_servers'?"),
         ("{job_servers: 'js1:port'}", "3: key 'job_servers': 'js1:port' is no job server; write host or host:port"),
-        ("{job_servers: 'js1, js2'}", "3: key 'job_servers': 'js1, js2' is no job server; write host or host:port"),
+        ("{job_servers: 'js1, js2'}", "'js1, js2' is no job server; write host or host:port; several are a list"),
+        ("{job_servers: '::1'}", "'::1' is no job server; write host or host:port ([...]:port for IPv6)"),
         ("{job_servers: [js1:70000]}", "3: key 'job_servers': 'js1:70000' is no job server; write host or host:port"),
         ("{job_servers: [js1, 'js1:4730']}", "3: key 'job_servers': js1:4730 stands here twice; remove one of the two"),
         ("{job_servers: {host: js1}}", "3: key 'job_servers': must be text, not a mapping"),

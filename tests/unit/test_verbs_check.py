@@ -162,7 +162,10 @@ def test_a_job_server_is_called_so_and_tells_no_age() -> None:
     assert re.fullmatch(sentence, said(made))
     waiting = one(ready=412)
     assert said(waiting) == "OK: 4 of 4 children running, 412 jobs waiting"
-    assert "'shop.Invoice age'=U;60;300;0" in line(judge(waiting, Thresholds()))
+    waiting.classes[0].queue.workers = 8
+    assert line(judge(waiting, Thresholds())).endswith(
+        "'shop.Invoice age'=U;60;300;0 'shop.Invoice ready'=412;1000;10000;0 'shop.Invoice workers'=8;;;0"
+    )
 
 
 def test_figures_that_are_not_known_yet_are_unknown_unless_something_worse_is_known() -> None:

@@ -1,5 +1,6 @@
 """`Worker` and `Job` as programmers use them."""
 
+import runpy
 import sys
 from pathlib import Path
 
@@ -248,6 +249,12 @@ def test_a_traceback_shows_the_authors_frames_and_not_ours(tmp_path: Path) -> No
     assert isinstance(job.verdict, Failed)
     assert "test_worker.py" in job.verdict.failure.traceback
     assert "wmcore/worker.py" not in job.verdict.failure.traceback
+    job = make_job()
+    (tmp_path / "run.py").write_text("job.failed('by python -m, as children are')\n")
+    runpy.run_path(str(tmp_path / "run.py"), {"job": job})
+    assert isinstance(job.verdict, Failed)
+    assert "run.py" in job.verdict.failure.traceback
+    assert "runpy>" not in job.verdict.failure.traceback
 
 
 @pytest.mark.usefixtures("modules")

@@ -13,5 +13,6 @@ def parse_server(text: str) -> str:
     match = _SERVER.fullmatch(text)
     port = int(match["port"] or PORT) if match else 0
     if match is None or not 0 < port < 65536:
-        raise ConfigError(f"{text!r} is no job server; write host or host:port")
+        hint = " ([...]:port for IPv6)" if text.count(":") > 1 else "; several are a list" if "," in text else ""
+        raise ConfigError(f"{text!r} is no job server; write host or host:port{hint}")
     return f"{match['host']}:{port}"

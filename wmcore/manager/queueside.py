@@ -109,7 +109,8 @@ class QueueSide:
         health = self.health[database]
         if health.ok or not health.known:
             health.ok, health.known, health.since = False, True, time.time()
-            self.on_change(f"{self.queue.word} {health.name} is down: {error}")
+            who = f"{self.queue.word} {health.name}"
+            self.on_change(f"{who} is down: {str(error).removeprefix(f'{who}: ')}")
             self._askers[database].look_again()  # and so find out when it is up again
         health.error = str(error)
 

@@ -38,7 +38,9 @@ class Queue(View):
             self.classes_table.set_rows(Rows())
             return
         glyphs, lens = self.console_app.glyphs, self.lenses["queue"]
-        titles = sort_title(queuerows.QUEUE_COLUMNS, lens, glyphs) | queuerows.late_title(status, glyphs)
+        columns = queuerows.columns_of(status)
+        self.classes_table.set_columns(columns)
+        titles = sort_title(columns, lens, glyphs) | queuerows.late_title(status, glyphs)
         self.classes_table.set_rows(queuerows.queue_rows(status, lens, session.trend, glyphs), titles)
         self.say_empty(self.classes_table, "no classes")
         self.jobs.display = session.jobs_of is not None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from wmcore.backends.base import ChildQueue, ManagerQueue, Position
 from wmcore.config.records import Config
+from wmcore.errors import QueueDown
 
 
 def preload(config: Config) -> None:
@@ -63,11 +64,17 @@ def init_db(config: Config, dry_run: bool, notify_trigger: bool = False) -> list
 
 
 def check(config: Config) -> list[str]:
-    """Does each server answer? Returns recommendations. Raises QueueDown."""
+    """Does each server answer? Returns recommendations. Raises QueueDown, which names all that do not."""
     from wmcore.backends.gearman.talk import Talk
 
+    troubles = []
     for server in config.job_servers:
         talk = Talk(server)
-        talk.version()
+        try:
+            talk.version()
+        except QueueDown as error:
+            troubles.append(str(error))
         talk.close()
+    if troubles:
+        raise QueueDown("; ".join(troubles))
     return []
