@@ -105,6 +105,11 @@ def test_a_restart_is_told_for_a_while() -> None:
         == "the daemon was restarted: pid 4711 is 5000 now  up 0.0s"
     )
     assert headline.banners(picture.with_status(after, NOW + 100), UNICODE, NOW + 100) == []
+    after.pools[0].wanted = 3
+    before = golden()
+    before.pools[0].wanted = 12
+    again = live(before).with_status(after, NOW + 1)
+    assert again.restarted == "the daemon was restarted: pid 4711 is 5000 now; wanted was 12, is 3"
     after = golden()
     after.instance = "other"
     assert "another daemon" in live().with_status(after, NOW).restarted
