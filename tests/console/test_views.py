@@ -215,6 +215,9 @@ async def test_gearman_tells_who_works_and_not_how_long_jobs_wait(daemon: Daemon
         await c.sees("WORKERS")
         await c.sees(" 1,717 ")
         assert "OLDEST" not in c.text
+        daemon.jobs = []
+        await c.press("enter")
+        await c.sees("none waits to be tried again: gearmand lists no others")
 
 
 async def test_the_jobs_of_a_class_as_pages(daemon: Daemon) -> None:

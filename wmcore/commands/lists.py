@@ -4,6 +4,8 @@ there, and may be large."""
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from wmcore import status
 from wmcore.backends.arguments import readable
 from wmcore.backends.base import FailedRow, Filter, JobFilter, ManagerQueue, Wanted
@@ -49,7 +51,8 @@ def _argument(raw: bytes, size: int, limit: int) -> str:
 
 async def jobs_list(manager: "Manager", request: messages.ListJobs) -> messages.JobPage:
     require_queue(manager)
-    return await manager.queue.thread(_job_page, manager.queue.queue, request)
+    page = await manager.queue.thread(_job_page, manager.queue.queue, request)
+    return msgspec.structs.replace(page, delayed_only=manager.config.type == "Gearman")
 
 
 def _job_page(queue: ManagerQueue, request: messages.ListJobs) -> messages.JobPage:

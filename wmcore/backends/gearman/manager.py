@@ -239,6 +239,6 @@ def _number(failed_id: str) -> int:
 
 def _job_row(row: Parked, now: float) -> JobRow:
     return JobRow(
-        id=f"{LOCAL}-{row.id}", funcname=row.funcname, insert_time=row.insert_time or 0.0, run_after=row.due,
+        id=f"{LOCAL}-{row.id}", funcname=row.funcname, insert_time=row.known_since, run_after=row.due,
         grabbed_until=0.0, priority=None, uniqkey=row.uniqkey, raw=row.raw, now=now,
     )  # fmt: skip
