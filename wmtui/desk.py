@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from wmcore.errors import WmError
 from wmcore.protocol.messages import Request, Status
 from wmtui.failedlist import FailedList
+from wmtui.printing import clean
 from wmtui.questions import Question
 from wmtui.session import Session
 
@@ -26,6 +27,12 @@ class Desk:
     def failed(self) -> FailedList:
         return self._session.failed
 
+    @property
+    def called(self) -> str:
+        """Short: for titles, and to be typed."""
+        title, status = self._session.title, self._session.status
+        return title.short if title is not None else clean(status.host) if status is not None else self._session.called
+
     def refuses_writing(self) -> bool:
         """May nothing be sent now? Says why."""
         why = self._session.why_no_writing(self._app.now())
@@ -44,7 +51,8 @@ class Desk:
         self._app.ask(question.at(self._session.target), yes, lambda: self._session.why_no_writing(self._app.now()))
 
     def say(self, text: str, error: bool = False) -> None:
-        self._app.say(text, error)
+        """By which daemon, where there are several."""
+        self._app.say(text if len(self._app.sessions) == 1 else f"{self._session.called}: {text}", error)
 
     def retried(self, ids: set[str]) -> None:
         self._session.retried(ids)

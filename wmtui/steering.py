@@ -66,11 +66,10 @@ class Steering:
         if status is None:
             self._desk.say("nothing is known of this daemon yet", error=True)
         elif all(pool.state == "draining" for pool in status.pools):
-            told = f"{clean(status.host)} resumes"
-            self._do(None, Resume(), lambda _: self._desk.say(told))
+            self._do(None, Resume(), lambda _: self._desk.say("all pools resume"))
         else:
-            told = f"{clean(status.host)} drains; D resumes it"
-            self._do(questions.drain_daemon(status), Drain(), lambda _: self._desk.say(told))
+            question = questions.drain_daemon(status, self._desk.called)
+            self._do(question, Drain(), lambda _: self._desk.say("all pools drain; D resumes them"))
 
     def pause(self, each: JobClass) -> None:
         told = f"class {clean(each.name)} is paused; P lets it run again"
@@ -153,7 +152,7 @@ class Steering:
             self._do(None, StopBulk(id=run.id), told)
 
     def stop_daemon(self, now: bool) -> None:
-        question = questions.stop_daemon(self._seen(), now)
+        question = questions.stop_daemon(self._seen(), self._desk.called, now)
         self._do(question, Stop(now=now), lambda _: self._desk.say("the daemon is stopping"))
 
     # ----------------------------------------------------------------------------------------------------------------
