@@ -7,6 +7,7 @@ from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import age, moment
 from wmtui.printing import clean
+from wmtui.retries import word
 
 FAILED_COLUMNS = (
     Column("when", Cell("FAILED AT", short="FAILED"), 8, most=11),
@@ -35,7 +36,7 @@ def failed_rows(records: Sequence[FailedSummary], now: float) -> Rows:
 def failed_row(record: FailedSummary, now: float) -> Row:
     dim = "dim" if record.retried_as else ""
     slot = "" if record.slot is None else f"/{record.slot}"
-    retried = "(retried) " if record.retried_as else ""
+    fate = f"retried, {word(record) or 'as ' + clean(record.retried_as)}: " if record.retried_as else ""
     cells = (
         Cell(moment(record.failed_at, now), dim),
         Cell(clean(record.class_name), dim),
@@ -43,7 +44,7 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(clean(record.id), dim),
         Cell(clean(record.job), dim),
         Cell(clean(record.host) + slot, dim),
-        Cell(retried + clean(record.error), dim),
+        Cell(fate + clean(record.error), dim),
     )
     return Row(record.id, cells)
 
