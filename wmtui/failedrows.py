@@ -17,6 +17,7 @@ FAILED_COLUMNS = (
     Column("job", Cell("JOB"), 8, rank=7, most=24, cut="left"),
     Column("where", Cell("WHERE"), 10, rank=8, most=24),
     Column("error", Cell("ERROR"), 24, most=400),
+    Column("arg", Cell("ARGUMENT"), 16, rank=4, most=200),
 )
 
 GROUP_COLUMNS = (
@@ -25,6 +26,7 @@ GROUP_COLUMNS = (
     Column("last", Cell("LAST"), 6, right=True),
     Column("first", Cell("FIRST"), 6, rank=1, right=True),
     Column("error", Cell("ERROR"), 24, most=400),
+    Column("example", Cell("NEWEST SAID"), 24, rank=5, most=400),
 )
 
 
@@ -45,6 +47,7 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(clean(record.job), dim),
         Cell(clean(record.host) + slot, dim),
         Cell(fate + clean(record.error), dim),
+        Cell(clean(record.arg), dim),
     )
     return Row(record.id, cells)
 
@@ -65,5 +68,6 @@ def group_row(group: FailedGroup, now: float) -> Row:
         Cell(age(now - group.last)),
         Cell(age(now - group.first)),
         Cell(clean(group.error or "(failed before there were groups)")),
+        Cell(clean(group.example)),
     )
     return Row(group.fingerprint, cells)

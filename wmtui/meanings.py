@@ -45,6 +45,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "job": "its number in the queue",
         "where": "host and slot of the last attempt",
         "error": "of the last attempt, its first line; before it what became of a retry",
+        "arg": "what it was to do",
     },
     "groups": {
         "count": "failed jobs with this error, as the filter has them",
@@ -52,6 +53,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "last": "how long ago the newest failed",
         "first": "how long ago the oldest failed",
         "error": "but for numbers, addresses, ids",
+        "example": "the error of the newest one as it is",
     },
     "queue": {
         "name": "the class",

@@ -479,7 +479,7 @@ async def test_copy_and_export(daemon: Daemon, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     async with console(daemon, (160, 40)) as c:
         await c.press("4", "y")
-        assert c.app.clipboard == "0-12 sandbox.worker.A: Failed 'A' 1"
+        assert c.app.clipboard == '0-12 sandbox.worker.A: Failed \'A\' 1 {"foo": 1}'
         await c.press("space", "e")
         await c.sees("wrote 1 row to")
         (file,) = tmp_path.glob("wmtui-failed-web3-*.jsonl")

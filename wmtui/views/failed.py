@@ -41,7 +41,7 @@ class Failed(View):
         self.page = Page()
         self.panes = (self.failed, self.groups)
         self._asking: Session | None = None
-        self._beside = ""  # id of the record that is shown beside the list
+        self._beside = ("", "")  # the record that is shown beside the list, and the fate of its retry
         self._around: tuple[FailedFilter, str] = OPEN, ""  # what the groups are of, while one of them is looked at
         self._groups_of: tuple[int | None, float] = (None, 0.0)  # how many failed jobs there were, and when
         with Horizontal(classes="beside"):
@@ -64,7 +64,9 @@ class Failed(View):
             found = session.groups.groups if session.groups else []
             self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
             self.groups.set_rows(failedrows.group_rows(found, now))
-        self.page.display = self.app.size.width >= 140 and not self.grouped
+        self.page.display = self.app.size.width >= 140
+        if self.page.display and self._beside[0]:
+            self._show_beside()  # its retry may have ended
         if self._asking is None and not known.begun and (known.filter != OPEN or not known.records):
             self._ask("first")
 
@@ -137,6 +139,7 @@ class Failed(View):
         self.paint()
         if shown:
             self._ask_groups()
+        self.cursor_moved(self.pane.pane)
 
     def step_back(self) -> bool:
         if self.grouped:
@@ -179,13 +182,13 @@ class Failed(View):
     # -- pages -------------------------------------------------------------------------------------------------------
 
     def cursor_moved(self, pane: str) -> None:
+        if self.page.display:
+            self.set_timer(RESTS_SECONDS, self._show_beside)
         if pane != "failed":
             return
         want = self.session.failed.wants(self.failed.cursor)
         if want is not None and self._asking is None and not self.console_app.disconnected:
             self._ask(want)
-        if self.page.display:
-            self.set_timer(RESTS_SECONDS, self._show_beside)
 
     def _edge(self, side: int) -> bool:
         want = self.session.failed.edge(side)
@@ -234,20 +237,23 @@ class Failed(View):
     # -- the record beside the list ----------------------------------------------------------------------------------
 
     def _show_beside(self) -> None:
-        key = self.failed.cursor_key
-        if key is None or not self.page.display or key == self._beside or self.console_app.disconnected:
+        """Of a group the newest one."""
+        group, record = self.target.group(), self.session.failed[str(self.failed.cursor_key)]
+        wanted = (group.newest, "") if group else (record.id, record.fate or "") if record else None
+        if wanted is None or not self.page.display or wanted == self._beside or self.console_app.disconnected:
             return
-        self._beside = str(key)
+        before, self._beside = self._beside, wanted
 
         def show(record: FailedRecord) -> None:
-            if record.id == self._beside:
+            if record.id == self._beside[0]:
                 self.page.show(record_text(record))
+            if record.id != before[0]:
                 self.page.scroll_home(animate=False)
 
         def gone(error: object) -> None:
             self.page.show(Text(clean(str(error))))
 
-        self.console_app.send(GetFailed(id=self._beside), show, gone)
+        self.console_app.send(GetFailed(id=wanted[0]), show, gone)
 
     def on_resize(self) -> None:
         self.paint()
