@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wmcore.model import COUNT_LIMIT
+from wmcore.model import COUNT_LIMIT, Fate
 from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import age, moment
@@ -38,7 +38,9 @@ def failed_rows(records: Sequence[FailedSummary], now: float) -> Rows:
 def failed_row(record: FailedSummary, now: float) -> Row:
     dim = "dim" if record.retried_as else ""
     slot = "" if record.slot is None else f"/{record.slot}"
-    fate = f"retried, {word(record) or 'as ' + clean(record.retried_as)}: " if record.retried_as else ""
+    fate = ""
+    if record.retried_as:
+        fate = "failed again: " if record.fate == Fate.FAILED else f"retry {word(record) or clean(record.retried_as)}: "
     cells = (
         Cell(moment(record.failed_at, now), dim),
         Cell(clean(record.class_name), dim),

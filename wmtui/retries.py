@@ -15,7 +15,7 @@ MOST = 200
 UNSETTLED = (Fate.WAITING, Fate.RUNNING)
 WORDS = {
     Fate.WAITING: "waits", Fate.RUNNING: "runs", Fate.DONE: "done", Fate.FAILED: "failed again",
-    Fate.GONE: "not in the queue any more", Fate.UNKNOWN: "nobody knows where it is",
+    Fate.GONE: "not in the queue any more", Fate.UNKNOWN: "not to be found",
 }  # fmt: skip
 LOOK_SECONDS = 1.0
 SLOWER = 10

@@ -126,14 +126,14 @@ async def test_what_became_of_a_retry_is_shown_as_it_is(daemon: Daemon) -> None:
     daemon.set_failed([record])
     async with console(daemon, (160, 40)) as c:
         await c.press("4", "r")
-        await c.sees("retried, waits")
+        await c.sees("retry waits")
         c.now.value += 1.5
         c.app.tick()
         await c.sees("retried: failed again as")
         assert harmless(c.text)
         await c.press("slash")
         await c.fill("retried:yes")
-        await c.sees("retried, as [/foo]")
+        await c.sees("retry [/foo]")
         assert harmless(c.text)
         await c.press("enter")
         await c.sees("as job [/foo]")

@@ -108,7 +108,7 @@ async def test_retry_one_and_delete_one(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("shift+tab", "r")
         await c.asked(m.RetryFailed(ids=["0-12"]))
-        await c.sees("retried, waits: Failed 'A' 1")
+        await c.sees("retry waits: Failed 'A' 1")
         await c.press("j", "X")
         await c.sees("Delete 1 failed job?")
         await c.answer("y")
@@ -123,7 +123,7 @@ async def test_what_became_of_a_retry_is_seen_and_said(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("4", "down", "space", "space", "r")
         await c.answer("y")
-        await c.sees("retried, waits: Failed 'A' 4")
+        await c.sees("retry waits: Failed 'A' 4")
         await c.frame()
         await c.sees("4 Failed 3!")
         assert [each.id for each in c.app.session.failed.records] == ["0-5", "0-4", "0-3", "0-2", "0-1"]
@@ -138,8 +138,8 @@ async def test_what_became_of_a_retry_is_seen_and_said(daemon: Daemon) -> None:
         c.app.tick()
         await c.sees("2 retried: 1 done, 1 failed again")
         await c.frame()
-        await c.sees("retried, done: Failed 'A' 4")
-        await c.sees("retried, failed again: Failed 'A' 3")
+        await c.sees("retry done: Failed 'A' 4")
+        await c.sees("failed again: Failed 'A' 3")
         assert [each.id for each in c.app.session.failed.records] == ["0-6", "0-5", "0-4", "0-3", "0-2", "0-1"]
         await c.press("1")
         await c.press("4")

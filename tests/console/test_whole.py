@@ -100,7 +100,7 @@ async def test_scale_drain_resume_find_a_failed_job_and_see_its_retry_succeed(co
             t.type("r")
             await t.sees("as job 0-")
             t.type("q")
-            await t.sees("retried, done: KeyError: 'user_id'")
+            await t.sees("retry done: KeyError: 'user_id'")
             t.type("5")
             await t.sees("job completed shop.Fragile")
             t.type(":check\r")
