@@ -139,6 +139,7 @@ KEYS: tuple[Key, ...] = (
     Key("record.delete", "record", "X", "X", "delete", "delete",
         "delete this record for good", 5, changes=True, dangerous=True),
     Key("record.copy", "record", "y", "y", "copy", "copy", "copy its argument to your terminal's clipboard", 6),
+    Key("record.copy_all", "record", "Y", "Y", "copy_all", "", "copy all that is to be read here"),
     Key("record.export", "record", "e", "e", "export", "export", "write the whole record to a file as JSON", 7),
     Key("record.help", "record", "question_mark", "?", "help", "help", "the help", 2),
 )  # fmt: skip

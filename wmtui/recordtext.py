@@ -7,6 +7,7 @@ from rich.text import Text
 from wmcore.protocol.messages import Attempt, Child, FailedRecord, JobClass, QueuedJob, Status
 from wmtui.formatting import age, count, duration, memory, number, rate, stamp
 from wmtui.glyphs import Glyphs
+from wmtui.jsonlines import laid_out
 from wmtui.judging import Reason
 from wmtui.printing import clean, clean_block
 from wmtui.retries import fate
@@ -14,21 +15,34 @@ from wmtui.totals import STYLES, mark_of
 
 MOST = 100_000
 """Characters of one text that are shown; `wmtui failed show` prints all."""
+HEADLINE = 4
+"""Lines of the error above all else: facts and argument shall be on a small screen."""
 
 
 def record_text(record: FailedRecord) -> Text:
+    """The newest attempt first; what an earlier one has in common with the one above it is not said again."""
     text = Text()
     if record.attempts:
-        text.append(f"{_block(record.attempts[-1].message)}\n\n", "bold")
+        text.append(f"{_beginning(record.attempts[-1].message)}\n\n", "bold")
     _add_facts(text, _facts(record))
-    text.append("\nargument\n", "bold").append(f"{_block(record.arg)}\n")
+    text.append("\nargument\n", "bold").append(f"{_block(laid_out(record.arg))}\n")
+    later: Attempt | None = None
     for nth, attempt in reversed(list(enumerate(record.attempts, 1))):
         text.append(f"\nattempt {nth} of {len(record.attempts)}", "bold")
         text.append(f"  {stamp(attempt.at)}{_where(attempt)}\n")
-        text.append(f"{_block(attempt.message)}\n", "bold")
-        if attempt.traceback:
-            text.append(f"{_block(attempt.traceback)}\n")
+        if later is not None and (attempt.message, attempt.traceback) == (later.message, later.traceback):
+            text.append(f"the same as attempt {nth + 1}\n", "dim")
+        else:
+            text.append(f"{_block(attempt.message)}\n", "bold")
+            text.append(f"{_block(attempt.traceback)}\n" if attempt.traceback else "")
+        later = attempt
     return text
+
+
+def _beginning(message: str) -> str:
+    """All of it stands at its attempt."""
+    lines = _block(message).split("\n")
+    return "\n".join(lines if len(lines) <= HEADLINE else [*lines[: HEADLINE - 1], "..."])
 
 
 def _facts(record: FailedRecord) -> list[tuple[str, str]]:
@@ -90,7 +104,7 @@ def job_text(job: QueuedJob, now: float) -> Text:
         if value is not None:
             facts.append((name, clean(value)))
     _add_facts(text, facts)
-    text.append("\nargument\n", "bold").append(f"{_block(job.arg, 'wmtui jobs --json')}\n")
+    text.append("\nargument\n", "bold").append(f"{_block(laid_out(job.arg), 'wmtui jobs --json')}\n")
     return text
 
 

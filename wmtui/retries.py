@@ -63,6 +63,11 @@ class Retries:
     def kept(self) -> list[FailedSummary]:
         return list(self._records.values())
 
+    def fate_of(self, failed_id: str) -> str | None:
+        """As it was seen last; None: not retried from here."""
+        found = self._records.get(failed_id)
+        return found.fate if found else None
+
     def due(self, now: float) -> list[str]:
         """Which records are to be looked at now."""
         pause = min(MOST_SECONDS, max(LOOK_SECONDS, (self._looked - self._begun) / SLOWER))

@@ -280,6 +280,7 @@ def record_of(summary: m.FailedSummary) -> m.FailedRecord:
         id=summary.id, class_name=summary.class_name, job=summary.job, failed_at=summary.failed_at,
         insert_time=summary.failed_at - 61, run_after=summary.failed_at - 60, priority=5, uniqkey=None,
         arg='{\n  "foo": 1,\n  "user_id": 4711\n}', attempts=attempts, retried_as=summary.retried_as,
+        retried_at=summary.retried_at, fate=summary.fate, failed_as=summary.failed_as,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.console.console import Console, console
-from tests.console.daemon import Daemon, many_failed
+from tests.console.daemon import Daemon, many_failed, record_of
 from wmcore.protocol import messages as m
 from wmcore.protocol.framing import Code, RpcError
 from wmtui.screens.confirm import Confirm
@@ -202,6 +202,24 @@ async def test_the_whole_record(daemon: Daemon) -> None:
         await c.answer("y")
         await c.until(lambda: m.DeleteFailed(ids=["0-2"]) in daemon.asked)
         await c.until(lambda: not isinstance(c.app.screen, RecordScreen))
+
+
+async def test_the_record_tells_what_becomes_of_its_retry(daemon: Daemon) -> None:
+    daemon.set_failed(many_failed(3))
+    daemon.answers[m.GetFailed] = lambda request: record_of(next(r for r in daemon.failed if r.id == request.id))
+    async with console(daemon) as c:
+        await c.press("4", "enter")
+        await c.sees("lines 1-21 of 33")
+        await c.press("end")
+        await c.sees("the same as attempt 2")
+        await c.press("home", "r")
+        await c.sees("as job 0-8803r: waits")
+        daemon.failed[0].fate = "done"
+        c.now.value += 1.5
+        c.app.tick()
+        await c.sees("as job 0-8803r: done")
+        await c.press("Y")
+        assert "as job 0-8803r: done" in c.app.clipboard and "Traceback (most recent call last)" in c.app.clipboard
 
 
 async def test_the_ways_back_from_a_record(daemon: Daemon) -> None:

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 PURE = (
     "wmcore/model.py", "wmcore/stats.py", "wmcore/plan.py", "wmcore/protocol/delta.py",
     "wmcore/protocol/framing.py", "wmcore/backends/fingerprint.py",
-    "wmtui/formatting.py", "wmtui/keymap.py", "wmtui/lens.py", "wmtui/scales.py",
+    "wmtui/formatting.py", "wmtui/jsonlines.py", "wmtui/keymap.py", "wmtui/lens.py", "wmtui/retries.py",
+    "wmtui/scales.py",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "wmtui").glob("*rows.py"))),
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "wmcore/protocol/messages").glob("*.py"))),
 )  # fmt: skip

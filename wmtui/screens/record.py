@@ -21,6 +21,7 @@ class RecordScreen(Reading):
         super().__init__()
         self.failed_id = failed_id
         self.record: FailedRecord | None = None
+        self._asked_for: str | None = None  # the record as of this fate of its retry
 
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
@@ -38,6 +39,10 @@ class RecordScreen(Reading):
             self._paint_lines()
 
     def picture_changed(self) -> None:
+        fate = self.console_app.session.retries.fate_of(self.failed_id)
+        if self.record is not None and self._shown() and fate not in (None, self.record.fate, self._asked_for):
+            self._asked_for = fate
+            self._fetch()
         self._paint_lines()
 
     def on_scrolled(self) -> None:
@@ -52,10 +57,12 @@ class RecordScreen(Reading):
 
         def show(record: FailedRecord) -> None:
             if self.is_attached and record.id == self.failed_id:
+                another = self.record is None or self.record.id != record.id
                 self.record = record
                 page = self.query_one(Page)
                 page.show(record_text(record))
-                page.scroll_home(animate=False)
+                if another:
+                    page.scroll_home(animate=False)
                 self.call_after_refresh(self._paint_lines)
 
         self.console_app.send(GetFailed(id=wanted), show)
@@ -89,7 +96,7 @@ class RecordScreen(Reading):
         if position is None or not 0 <= position + step < len(records):
             self.console_app.say("there is no other record that way")
             return
-        self.failed_id = records[position + step].id
+        self.failed_id, self._asked_for = records[position + step].id, None
         self.console_app.main.follow_failed(self.failed_id)
         self._fetch()
 
@@ -108,6 +115,10 @@ class RecordScreen(Reading):
     def action_copy(self) -> None:
         if self.record is not None and self._shown():
             self.console_app.copy(self.record.arg)
+
+    def action_copy_all(self) -> None:
+        if self.record is not None and self._shown():
+            self.console_app.copy(record_text(self.record).plain)
 
     def action_export(self) -> None:
         if self.record is not None and self._shown():
