@@ -256,6 +256,6 @@ def bulk(run: "Run") -> messages.Bulk:
         reasons=[messages.RefusedItem(id=failed_id, reason=reason) for failed_id, reason in run.reasons],
         filter=messages.FailedFilter(
             class_name=which.funcname, error=which.error, since=which.since, until=which.until,
-            fingerprint=which.fingerprint, retried=which.retried,
+            fingerprint=which.fingerprint, retried=which.retried, job=which.job,
         ),
     )  # fmt: skip

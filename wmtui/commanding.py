@@ -137,10 +137,12 @@ def _when_counted(app: "ConsoleApp", action: str) -> None:
 
 def _jobs(app: "ConsoleApp", args: Namespace) -> None:
     app.main.show_view(3)
-    if args.class_name is not None:
-        words = [f"state:{args.state}"] if args.state else []
-        words += args.text.split() if args.text else []
-        app.main.queue_view.show_jobs(_class(app, args.class_name).name, " ".join(words))
+    named = (("state", args.state), ("id", args.id), ("uniqkey", args.uniqkey))
+    words = [f"{name}:{value}" for name, value in named if value]
+    words += args.text.split() if args.text else []
+    if args.class_name is not None or words:
+        name = "" if args.class_name is None else _class(app, args.class_name).name
+        app.main.queue_view.show_jobs(name, " ".join(words))
 
 
 def _log(app: "ConsoleApp", args: Namespace) -> None:

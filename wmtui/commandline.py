@@ -65,8 +65,12 @@ def names() -> list[str]:
 POOL_VERBS = {"scale", "drain", "resume", "recycle"}
 CLASS_VERBS = {"pause", "unpause"}
 SLOT_VERBS = {"recycle", "kill"}
-OPTIONS = {"jobs": ("--class", "--state", "--text"), "failed": ("--all", "--class", "--error", "--retried", "--both"),
-           "log": ("--error", "--level", "--text"), "stop": ("--now",)}  # fmt: skip
+OPTIONS = {
+    "jobs": ("--class", "--id", "--state", "--text", "--uniqkey"),
+    "failed": ("--all", "--class", "--error", "--job", "--retried", "--both"),
+    "log": ("--error", "--level", "--text"),
+    "stop": ("--now",),
+}
 
 
 def candidates(

@@ -23,6 +23,7 @@ def matches(record: FailedSummary, asked: FailedFilter) -> bool:
         and (asked.error is None or asked.error.lower() in record.error.lower())
         and (asked.since is None or record.failed_at >= asked.since)
         and (asked.until is None or record.failed_at <= asked.until)
+        and asked.job in (None, record.job)
         and asked.retried in (None, record.retried_as is not None)
     )
 

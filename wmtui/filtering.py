@@ -23,6 +23,7 @@ class Term:
     value: str
     number: float | None = None
     negated: bool = False
+    typed: str = ""  # the value with its capitals
 
     def matches(self, item: Any, fields: Fields) -> bool:
         return self._holds(item, fields) != self.negated
@@ -55,7 +56,7 @@ def _term(word: str, names: Sequence[str]) -> Term:
         if number is None:
             raise UsageError(f"filter: {word} needs a number, as in {name}>90, {name}>5m, {name}>1.5h, {name}>200M")
         return Term(name, sign, value, float(number[1]) * UNITS[number[2] or ""], bool(negated))
-    return Term(name or "", sign or "", value.lower(), None, bool(negated))
+    return Term(name or "", sign or "", value.lower(), None, bool(negated), value)
 
 
 def matching(items: Sequence[Any], terms: Sequence[Term], fields: Fields) -> Sequence[Any]:
@@ -64,7 +65,7 @@ def matching(items: Sequence[Any], terms: Sequence[Term], fields: Fields) -> Seq
     return [item for item in items if all(term.matches(item, fields) for term in terms)]
 
 
-FAILED_NAMES = ("class", "error", "age", "retried")
+FAILED_NAMES = ("class", "error", "age", "retried", "job")
 RETRIED = {"no": False, "yes": True, "any": None}
 """What is open, what was retried, both."""
 
@@ -81,8 +82,10 @@ def failed_filter(text: str, now: float) -> FailedFilter:
             if term.value not in RETRIED:
                 raise UsageError("filter: retried goes retried:yes, retried:no, retried:any")
             asked.retried = RETRIED[term.value]
+        elif term.name == "job":
+            asked.job = term.typed
         elif term.name == "class":
-            asked.class_name = _as_typed(text, term)
+            asked.class_name = term.typed
         elif term.name == "age" and term.number is not None:
             if term.sign == "<":
                 asked.since = now - term.number
@@ -91,7 +94,7 @@ def failed_filter(text: str, now: float) -> FailedFilter:
         elif term.name == "age":
             raise UsageError("filter: age goes age<1h or age>7d")
         else:
-            words.append(_as_typed(text, term))
+            words.append(term.typed)
     asked.error = " ".join(words) or None
     return asked
 
@@ -100,6 +103,7 @@ def said_of(asked: FailedFilter) -> str:
     """A filter that came by other ways than this line, in words."""
     words = [f"class={asked.class_name}"] if asked.class_name else []
     words += [asked.error] if asked.error else []
+    words += [f"job:{asked.job}"] if asked.job else []
     words += [f"group {asked.fingerprint}"] if asked.fingerprint is not None else []
     words += {None: ["retried:any"], True: ["retried:yes"], False: []}[asked.retried]
     return " ".join(words)
@@ -108,23 +112,37 @@ def said_of(asked: FailedFilter) -> str:
 JOB_STATES = ("ready", "delayed", "running")
 
 
-def jobs_filter(text: str) -> tuple[str | None, str | None]:
-    """The same for jobs of the queue: a state, and words of argument or uniqkey. Raises UsageError."""
-    state, words = None, []
-    for term in parse(text, ("state",)):
+@dataclass(frozen=True, slots=True)
+class JobsAsked:
+    """What ListJobs is asked beside the class."""
+
+    state: str | None = None
+    text: str | None = None
+    id: str | None = None
+    uniqkey: str | None = None
+
+    @property
+    def points(self) -> bool:
+        """At one job, of whichever class."""
+        return self.id is not None or self.uniqkey is not None
+
+
+def jobs_filter(text: str) -> JobsAsked:
+    """The same for jobs of the queue: a state, an id, a whole uniqkey, words of argument or uniqkey. Raises
+    UsageError."""
+    state, words, found_by = None, [], dict[str, str]()
+    for term in parse(text, ("state", "id", "uniqkey")):
         if term.negated:
-            raise UsageError("filter: the daemon cannot leave out by a word; it knows state:ready and words")
-        if term.name == "state":
+            raise UsageError(
+                "filter: the daemon cannot leave out by a word; it knows state:ready, id:0-12, uniqkey:KEY, words"
+            )
+        if term.name in ("id", "uniqkey"):
+            found_by[term.name] = term.typed
+        elif term.name == "state":
             found = [name for name in JOB_STATES if name.startswith(term.value)]
             if not found:
                 raise UsageError(f"filter: a job's state is {', '.join(JOB_STATES)}")
             state = found[0]
         else:
-            words.append(_as_typed(text, term))
-    return state, " ".join(words) or None
-
-
-def _as_typed(text: str, term: Term) -> str:
-    """Names of classes have capitals."""
-    at = text.lower().find(term.value)
-    return text[at : at + len(term.value)]
+            words.append(term.typed)
+    return JobsAsked(state, " ".join(words) or None, found_by.get("id"), found_by.get("uniqkey"))

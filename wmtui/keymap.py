@@ -93,9 +93,17 @@ KEYS: tuple[Key, ...] = (
     Key("follow", "view", "f", "f", "facet", "follow", "Log: go to the end and follow it", 5, ("log",), of="facet"),
     Key("level", "view", "v", "v", "level", "level", "Log: how grave a line has to be; last the error log", 4,
         ("log",)),
-    Key("logs", "view", "l", "l", "logs", "log", "the log lines of this class or child", 8, ("pools", "children")),
+    Key("logs", "view", "l", "l", "logs", "log", "the log lines of this class, child or job", 9,
+        ("pools", "children", "queue", "jobs", "failed", "groups")),
     Key("filter", "view", "slash", "/", "filter", "filter",
-        "show only what matches: words, class:NAME error~TEXT state:busy age>1h !not", 6),
+        "show only what matches: words, class:NAME error~TEXT state:busy age>1h !not; Failed: job:0-12 retried:yes; "
+        "Queue: id:0-12 uniqkey:KEY", 6, (*TABLES, "fleet")),
+    Key("find", "view", "slash", "/", "filter", "find", "Log: find lines with these words", 3, ("log",), of="filter"),
+    Key("find.next", "view", "n", "n N", "find(1)", "next/previous",
+        "Log: the next line that has them; N: the one before", 2, ("log",), when="found"),
+    Key("find.previous", "view", "N", "N", "find(-1)", "", "Log: the line before that has them", panes=("log",)),
+    Key("filter.lines", "view", "ampersand", "&", "filter_lines", "filter",
+        "Log: only lines with these words, as far back as the daemon looks", 5, ("log",)),
     Key("sort", "view", "s", "s", "sort", "sort", "sort by the next column; the cursor stays on its row", 7,
         ("pools", "children", "queue", "fleet")),
     Key("sort.reverse", "view", "o", "o", "sort_reverse", "", "turn the order round",
@@ -139,7 +147,7 @@ KEYS: tuple[Key, ...] = (
     Key("record.delete", "record", "X", "X", "delete", "delete",
         "delete this record for good", 5, changes=True, dangerous=True),
     Key("record.copy", "record", "y", "y", "copy", "copy", "copy its argument to your terminal's clipboard", 6),
-    Key("record.copy_all", "record", "Y", "Y", "copy_all", "", "copy all that is to be read here"),
+    Key("record.copy_all", "record", "c", "c", "copy_all", "", "copy all that is to be read here"),
     Key("record.export", "record", "e", "e", "export", "export", "write the whole record to a file as JSON", 7),
     Key("record.help", "record", "question_mark", "?", "help", "help", "the help", 2),
 )  # fmt: skip
@@ -178,7 +186,7 @@ def panes_of(action: str) -> frozenset[str]:
 
 def _shown(keys: str) -> str:
     names = {"plus": "+", "minus": "-", "slash": "/", "colon": ":", "question_mark": "?", "asterisk": "*",
-             "exclamation_mark": "!", "equals_sign": "=", "full_stop": ".", "comma": ","}  # fmt: skip
+             "ampersand": "&", "exclamation_mark": "!", "equals_sign": "=", "full_stop": ".", "comma": ","}  # fmt: skip
     return " ".join(names.get(key, key) for key in keys.split(","))
 
 

@@ -72,6 +72,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "jobs": {
         "job": "its number in the queue",
+        "class": "its class, where jobs of all classes are listed",
         "state": "ready, delayed (not due yet), running",
         "age": "since it was inserted",
         "due": "when it may be started; nothing: it may",

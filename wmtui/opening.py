@@ -4,9 +4,17 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wmcore.protocol.messages import Child, QueuedJob
+from wmcore.protocol.messages import (
+    Child,
+    FailedFilter,
+    FailedPage,
+    FailedSummary,
+    JobPage,
+    ListFailed,
+    ListJobs,
+    QueuedJob,
+)
 from wmtui import recordtext, totals
-from wmtui.printing import clean_block
 from wmtui.screens.record import RecordScreen
 from wmtui.screens.textpage import TextPage
 
@@ -51,5 +59,28 @@ def wrongs(app: "ConsoleApp") -> None:
     app.push_screen(TextPage(f"all that is wrong with {session.called}", text))
 
 
-def text(app: "ConsoleApp", title: str, body: str) -> None:
-    app.push_screen(TextPage(title, lambda: Text(clean_block(body))))
+def log_line(app: "ConsoleApp", line: str) -> None:
+    """With what is known of its job, when that has come."""
+    job = recordtext.job_in(line)
+    queued: list[QueuedJob] | None = None
+    failed: list[FailedSummary] | None = None
+    screen = TextPage("log line", lambda: text())
+
+    def text() -> Text:
+        asked = job if queued is not None and failed is not None else None
+        return recordtext.line_text(line, asked, queued or [], failed or [])
+
+    def take_queued(page: JobPage) -> None:
+        nonlocal queued
+        queued = page.jobs
+        screen.picture_changed()
+
+    def take_failed(page: FailedPage) -> None:
+        nonlocal failed
+        failed = page.records
+        screen.picture_changed()
+
+    app.push_screen(screen)
+    if job is not None and not app.disconnected:
+        app.send(ListJobs(id=job, limit=1), take_queued, lambda _: None)
+        app.send(ListFailed(filter=FailedFilter(job=job), limit=3, count=False), take_failed, lambda _: None)

@@ -204,6 +204,7 @@ def bulk_command(action: str, asked: FailedFilter) -> str:
     words += ["--class", asked.class_name] if asked.class_name else []
     words += ["--error", asked.error] if asked.error else []
     words += ["--fingerprint", asked.fingerprint] if asked.fingerprint is not None else []
+    words += ["--job", asked.job] if asked.job else []
     words += {None: ["--both"], True: ["--retried"], False: []}[asked.retried]
     return command(*words)
 

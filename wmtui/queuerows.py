@@ -32,6 +32,7 @@ WORKER_COLUMNS = tuple(WORKERS if column.id == "oldest" else column for column i
 
 JOB_COLUMNS = (
     Column("job", Cell("JOB"), 9, most=20, cut="left"),
+    Column("class", Cell("CLASS"), 16, most=44, cut="left"),
     Column("state", Cell("STATE"), 9),
     Column("age", Cell("AGE"), 6, right=True),
     Column("due", Cell("DUE"), 8, most=11),
@@ -101,19 +102,23 @@ def clears(name: str, queue: Queue, trend: Trend) -> str:
     return trend.word(name, queue) or NOTHING if found is None else duration(found)
 
 
-def job_rows(jobs: Sequence[QueuedJob], now: float, glyphs: Glyphs) -> Rows:
-    return Rows(jobs, lambda job: job.id, lambda job: job_row(job, now, glyphs))
+def job_columns(one_class: bool) -> tuple[Column, ...]:
+    return tuple(column for column in JOB_COLUMNS if not (one_class and column.id == "class"))
 
 
-def job_row(job: QueuedJob, now: float, glyphs: Glyphs) -> Row:
-    due = "" if job.run_after <= now else f"in {age(job.run_after - now)}"
-    cells = (
-        Cell(clean(job.id)),
-        Cell(glyphs.state(clean(job.state))),
-        Cell(age(now - job.insert_time)),
-        Cell(due),
-        Cell("" if job.priority is None else str(job.priority)),
-        Cell(clean(job.uniqkey or "")),
-        Cell(clean(job.arg)),
-    )
-    return Row(job.id, cells)
+def job_rows(jobs: Sequence[QueuedJob], columns: Sequence[Column], now: float, glyphs: Glyphs) -> Rows:
+    return Rows(jobs, lambda job: job.id, lambda job: job_row(job, columns, now, glyphs))
+
+
+def job_row(job: QueuedJob, columns: Sequence[Column], now: float, glyphs: Glyphs) -> Row:
+    cells = {
+        "job": Cell(clean(job.id)),
+        "class": Cell(clean(job.class_name)),
+        "state": Cell(glyphs.state(clean(job.state))),
+        "age": Cell(age(now - job.insert_time)),
+        "due": Cell("" if job.run_after <= now else f"in {age(job.run_after - now)}"),
+        "priority": Cell("" if job.priority is None else str(job.priority)),
+        "uniqkey": Cell(clean(job.uniqkey or "")),
+        "arg": Cell(clean(job.arg)),
+    }
+    return Row(job.id, tuple(cells[column.id] for column in columns))

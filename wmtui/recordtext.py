@@ -1,15 +1,16 @@
 """Long texts to scroll in: the whole record of a failed job, a job of the queue, a child. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from wmcore.protocol.messages import Attempt, Child, FailedRecord, JobClass, QueuedJob, Status
+from wmcore.protocol.messages import Attempt, Child, FailedRecord, FailedSummary, JobClass, QueuedJob, Status
 from wmtui.formatting import age, count, duration, memory, number, rate, stamp
 from wmtui.glyphs import Glyphs
 from wmtui.jsonlines import laid_out
 from wmtui.judging import Reason
-from wmtui.printing import clean, clean_block
+from wmtui.printing import clean, clean_block, plural
 from wmtui.retries import fate
 from wmtui.totals import STYLES, mark_of
 
@@ -105,6 +106,32 @@ def job_text(job: QueuedJob, now: float) -> Text:
             facts.append((name, clean(value)))
     _add_facts(text, facts)
     text.append("\nargument\n", "bold").append(f"{_block(laid_out(job.arg), 'wmtui jobs --json')}\n")
+    return text
+
+
+JOB = re.compile(r"\bjob:(\S+)|\bjob (\d+-\d+)\b")
+
+
+def job_in(line: str) -> str | None:
+    """The job that a line of the log is about."""
+    found = JOB.search(line)
+    return (found[1] or found[2]) if found else None
+
+
+def line_text(line: str, job: str | None, queued: Sequence[QueuedJob], failed: Sequence[FailedSummary]) -> Text:
+    """And what is known of its job now."""
+    text = Text(f"{clean_block(line)}\n")
+    for each in queued:
+        text.append(f"\njob {clean(each.id)}", "bold").append(f" is {clean(each.state)} in the queue\n")
+        text.append(f"{_block(laid_out(each.arg), 'wmtui jobs --json')}\n")
+    for record in failed:
+        text.append(f"\njob {clean(record.job)}", "bold").append(f" failed {stamp(record.failed_at)}, ")
+        text.append(f"after {plural(record.attempts, 'attempt')}: record {clean(record.id)}\n")
+        text.append(f"{clean(record.error)}\n", "bold")
+        text.append(f"{clean(fate(record))}\n" if record.retried_as else "")
+        text.append(f"{clean(record.arg)}\n")
+    if job is not None and not queued and not failed:
+        text.append(f"\njob {clean(job)} is neither in the queue nor among the failed jobs.\n", "dim")
     return text
 
 

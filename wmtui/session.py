@@ -28,7 +28,7 @@ class Session:
         self.groups: FailedGroups | None = None
         self.retries = Retries()
         self.jobs: Stretch[QueuedJob] = Stretch()
-        self.jobs_of: str | None = None  # the class
+        self.jobs_of: str | None = None  # the class; "": all of them
         self.jobs_text = ""  # their filter, as it was typed
         self.trend = Trend()
         self.ended: Bulk | None = None  # the newest frame brought the end of it

@@ -83,6 +83,22 @@ class Target:
             return None
         return next((job for job in self.jobs if job.id == self.key), None)
 
+    def logged(self) -> str | None:
+        """What its lines in the log have in common."""
+        if self.pane == "failed" and (record := self._record()) is not None:
+            return f"job:{record.job}"
+        if (job := self.job()) is not None:
+            return f"job:{job.id}"
+        if (group := self.group()) is not None:
+            return group.class_name
+        if (child := self.child()) is not None:
+            return str(child.pid)
+        each = self.job_class()
+        return each.name if each is not None else None
+
+    def _record(self) -> FailedSummary | None:
+        return next((each for each in self.records if each.id == self.key), None)
+
     def told(self) -> str:
         """What the status line says of the row: what the table had to cut, or had no room for."""
         if (each := self.job_class()) is None:
@@ -96,7 +112,7 @@ class Target:
     def detail(self) -> str:
         """The row in full, to be taken away."""
         if self.pane == "failed":
-            record = next((each for each in self.records if each.id == self.key), None)
+            record = self._record()
             return clean(f"{record.id} {record.class_name}: {record.error} {record.arg}").rstrip() if record else ""
         if (group := self.group()) is not None:
             return clean(f"{group.newest} {group.class_name or 'several classes'}: {group.example or group.error}")

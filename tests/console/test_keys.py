@@ -218,7 +218,7 @@ async def test_the_record_tells_what_becomes_of_its_retry(daemon: Daemon) -> Non
         c.now.value += 1.5
         c.app.tick()
         await c.sees("as job 0-8803r: done")
-        await c.press("Y")
+        await c.press("c")
         assert "as job 0-8803r: done" in c.app.clipboard and "Traceback (most recent call last)" in c.app.clipboard
 
 

@@ -240,6 +240,26 @@ async def test_the_jobs_of_a_class_as_pages(daemon: Daemon) -> None:
         assert all(each.class_name == B for each in await asked(c, m.ListJobs))  # type: ignore[attr-defined]
 
 
+async def test_a_job_is_found_by_its_id_and_by_its_uniqkey(daemon: Daemon) -> None:
+    """Whichever class it is of: from the list of classes, and by a command."""
+    daemon.jobs = [m.QueuedJob(id="0-7", class_name=B, state="ready", insert_time=0, run_after=0, uniqkey="Q")]
+    async with console(daemon) as c:
+        await c.press("3", "slash")
+        await c.fill("id:0-7")
+        await c.sees("filter id:0-7")
+        await c.sees(f"0-7       {B}")
+        assert (await asked(c, m.ListJobs))[-1] == m.ListJobs(id="0-7", limit=100)
+        await c.press("slash")
+        await c.fill("uniqkey:Q state:ready")
+        await c.until(lambda: m.ListJobs(uniqkey="Q", state="ready", limit=100) in daemon.asked)
+        await c.press("escape", "escape")
+        await c.sees("CLEARS")
+        await typed(c, "jobs --uniqkey Q")
+        await c.sees("jobs of all classes, the oldest first, filter uniqkey:Q")
+        await c.press("l")
+        await c.sees("LOG: all lines, with 'job:0-7'")
+
+
 # -- failed -----------------------------------------------------------------------------------------------------------
 
 
@@ -371,6 +391,81 @@ async def test_the_log_follows_until_somebody_looks_up(daemon: Daemon) -> None:
         await c.until(lambda: "it broke" in c.text and "later" not in c.text)
         await c.press("enter")
         await c.sees("2026-11-23T12:00:01 it broke")
+
+
+async def test_a_line_of_the_log_leads_to_its_job(daemon: Daemon) -> None:
+    daemon.log = [("info", f"2026-11-23T12:00:00 TheSchwartz job failed {A} process:1 delay:2 job:{job}")
+                  for job in ("0-8801", "0-7", "0-3")]  # fmt: skip
+    daemon.answers[m.ListJobs] = lambda request: m.JobPage(
+        jobs=[m.QueuedJob(id="0-7", class_name=A, state="delayed", insert_time=0, run_after=0, arg='{"n": 1}')]
+        if request.id == "0-7" else []
+    )  # fmt: skip
+    async with console(daemon) as c:
+        await c.press("5")
+        await c.sees("job:0-3")
+        await c.press("enter")
+        await c.sees("job 0-3 is neither in the queue nor among the failed jobs.")
+        await c.press("q", "up", "enter")
+        await c.sees("job 0-7 is delayed in the queue")
+        await c.press("q", "up", "enter")
+        await c.sees("job 0-8801 failed 2026-11-23 12:11:30, after 4 attempts: record 0-12")
+
+
+async def test_the_log_is_searched_upwards_and_down(daemon: Daemon) -> None:
+    names = ["A" if i % 10 else "Rare" for i in range(100)]
+    daemon.log = [("info", f"2026-11-23T12:00:00 job completed {name} job:0-{i}") for i, name in enumerate(names)]
+    async with console(daemon) as c:
+        await c.press("5")
+        await c.sees("job:0-99")
+        await c.press("slash")
+        await c.fill("rare")
+        await c.sees("'rare': 10 of 10; not following")
+        await c.sees("▸I  12:00:00 job completed Rare job:0-90")
+        await c.press("N", "N")
+        await c.sees("▸I  12:00:00 job completed Rare job:0-70")
+        await c.press("n")
+        await c.sees("'rare': 9 of 10")
+        await c.press("n", "n")
+        await c.sees("'rare' is not further down")
+        await c.press("escape")
+        await c.sees("all lines; not following")
+        await c.press("ampersand")
+        await c.fill("job:0-7")
+        await c.until(lambda: c.app.main.log_view.table.row_count == 11)
+        await c.sees("LOG: all lines, with 'job:0-7'")
+
+
+async def test_a_search_of_the_log_goes_on_in_what_was_not_here(daemon: Daemon) -> None:
+    """First only the last lines are asked for."""
+    daemon.log = [("error" if i == 30 else "info", f"2026-11-23T12:00:00 line {i}") for i in range(1000)]
+    async with console(daemon) as c:
+        table = c.app.main.log_view.table
+        await c.press("5")
+        await c.until(lambda: table.row_count == 200)
+        await c.press("slash")
+        await c.fill("line 30")
+        await c.sees("line 309")
+        assert table.row_count == 1000
+        for _ in range(10):
+            await c.press("N")
+        await c.sees("▸E  12:00:00 line 30")
+        await c.press("N")
+        await c.sees("'line 30' is not in the last 1,000 lines")
+        await c.press("v", "v", "v")
+        await c.sees("LOG: errors")
+        c.now.value += 11  # what was said last is gone
+        await c.press("home")
+        await c.sees("'line 30': 1 of 1")
+
+
+async def test_the_first_line_of_the_log_is_of_all_that_are_kept(daemon: Daemon) -> None:
+    daemon.log = [("info", f"2026-11-23T12:00:00 line {i}") for i in range(1000)]
+    async with console(daemon) as c:
+        await c.press("5")
+        await c.sees("line 999")
+        await c.press("home")
+        await c.sees("▸I  12:00:00 line 0")
+        await c.sees("not following")
 
 
 async def test_the_lines_of_one_class(daemon: Daemon) -> None:

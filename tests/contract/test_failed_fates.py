@@ -98,6 +98,8 @@ def test_the_fate_of_a_job_whose_record_stands_in_the_daemons_own_store(make_rig
     assert len(everything(manager, OPEN)) == 6
     jobs = {row.job for row in manager.failed_page(OPEN, Wanted()).rows}
     assert len(jobs) == 6, "each is named by its own database"
+    for job in jobs:
+        assert [row.job for row in manager.failed_page(Filter(job=job), Wanted()).rows] == [job]
     for row in manager.failed_page(OPEN, Wanted()).rows:
         new = manager.failed_retry(row.id)
         assert new.partition("-")[0] == row.job.partition("-")[0], "it goes back to where it came from"

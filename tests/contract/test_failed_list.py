@@ -139,6 +139,12 @@ def test_filters(rig: Rig) -> None:
     assert everything(manager, Filter(fingerprint=known)) == ["0-2", "0-1"]
     assert everything(manager, Filter(funcname=B, fingerprint=known)) == []
     assert everything(manager, Filter(fingerprint="")) == []
+    job = manager.failed_get("0-2").job
+    assert everything(manager, Filter(job=job)) == everything(manager, Filter(job=job, error="disk")) == ["0-2"]
+    assert manager.failed_count(Filter(job=job)) == 1
+    assert [group.newest for group in manager.failed_groups(Filter(job=job), 9).groups] == ["0-2"]
+    for nothing in (Filter(job=job, retried=True), Filter(job="1-2"), Filter(job="0-99"), Filter(job="H:x:1")):
+        assert everything(manager, nothing) == []
 
 
 def test_a_list_has_large_arguments_cut(rig: Rig) -> None:

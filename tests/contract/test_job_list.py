@@ -47,6 +47,15 @@ def test_conditions(rig: Rig) -> None:
     assert ids(manager, JobFilter(state="delayed")) == ids(manager, JobFilter(B, "delayed")) == numbered(4)
     assert ids(manager, JobFilter(text="mÜLL")) == ids(manager, JobFilter(text="key-7")) == numbered(4)
     assert ids(manager, JobFilter(A, text="key-7")) == ids(manager, JobFilter("unknown")) == []
+    assert ids(manager, JobFilter(id="0-2")) == ids(manager, JobFilter(A, id="0-2")) == numbered(2)
+    assert ids(manager, JobFilter(uniqkey="Key-7")) == ids(manager, JobFilter(B, uniqkey="Key-7")) == numbered(4)
+    assert ids(manager, JobFilter(id="0-4", uniqkey="Key-7", state="delayed")) == numbered(4)
+    for nothing in (
+        JobFilter(B, id="0-2"), JobFilter(A, uniqkey="Key-7"), JobFilter(uniqkey="Key"), JobFilter(id="1-2"),
+        JobFilter(id="0-99"), JobFilter(id="0-" + "9" * 30), JobFilter(id="nonsense"),
+        JobFilter(id="0-2", state="delayed"),
+    ):  # fmt: skip
+        assert ids(manager, nothing) == []
     with pytest.raises(Refused):
         manager.jobs(JobFilter(state="nonsense"), Wanted())
     for wrong in ("nonsense", "0|1", "9|0|1", "0-1"):

@@ -9,7 +9,7 @@ from tests.bench.filling import fill
 from tests.contract.conftest import MakeRig
 from tests.contract.plans import Plan, plans, sent
 from tests.contract.rig import GRAB_FOR, NAMES, A, B, C, Rig
-from wmcore.backends.base import Filter, Wanted
+from wmcore.backends.base import Filter, JobFilter, Wanted
 
 MOST = (50, 50, 50)
 
@@ -53,6 +53,21 @@ def test_after_init_db(make_rig: MakeRig, prioritize: bool, floor: int | None, s
     assert {"SELECT", "UPDATE", "DELETE"} <= heads(found)
     by_priority = any("wm_job_priority" in line for plan in found for line in plan.lines)
     assert by_priority == (prioritize or floor is not None)
+
+
+def test_a_job_is_found_by_its_id_and_by_its_uniqkey(make_rig: MakeRig) -> None:
+    """And the few that are found may be sorted."""
+    rig = make_rig()
+    fill_all(rig)
+    manager = rig.manager()
+    with sent() as statements:
+        for which in (JobFilter(id="0-77"), JobFilter(uniqkey="u"), JobFilter(A, uniqkey="u")):
+            manager.jobs(which, Wanted())
+    found = plans(rig, statements)
+    few = ("TEMP B-TREE", "range funcid 1027")
+    bad = [line for plan in found for line in plan.faults if not any(each in line for each in few)]
+    assert not bad, faults(found)
+    assert len(found) >= 3
 
 
 @pytest.mark.parametrize("make_rig", ["postgresql", "mariadb"], indirect=True)
@@ -105,6 +120,7 @@ def test_failed_jobs(make_rig: MakeRig, retried: bool | None) -> None:
             manager.failed_page(which, Wanted(page.older, 20))
             manager.failed_page(which, Wanted(None, 20, backwards=True))
             assert manager.failed_groups(which, 100).groups
+        manager.failed_page(Filter(job="0-77", retried=retried), Wanted(None, 20, count=True))
     found = plans(rig, statements, "wm_failed")
     both = retried is None  # then two ends of as many records as are wanted are merged by a sort
     bad = [line for plan in found for line in plan.faults if not (both and "TEMP B-TREE" in line)]

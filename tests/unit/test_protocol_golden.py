@@ -30,6 +30,7 @@ def test_names_on_the_wire_that_a_quiet_daemon_does_not_show() -> None:
         "by": "ops", "started_at": 1.0, "ended_at": None, "error": None,
         "filter": {
             "class": None, "error": None, "since": None, "until": None, "fingerprint": "a1", "retried": None,
+            "job": None,
         },
         "reasons": [{"id": "0-7", "reason": "its uniqkey is taken"}],
     }  # fmt: skip

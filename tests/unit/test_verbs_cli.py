@@ -132,6 +132,7 @@ def run(peer: Peer) -> Run:
         ("failed retry 0-12 0-11", RetryFailed(ids=["0-12", "0-11"]), "retried 0-12\nretried 0-11\n"),
         ("failed delete 0-12", DeleteFailed(ids=["0-12"]), "deleted 0-12\n"),
         ("jobs --class A --state delayed --limit 5", ListJobs(class_name="A", state="delayed", limit=5), "no jobs\n"),
+        ("jobs --id 0-7 --uniqkey K", ListJobs(id="0-7", uniqkey="K"), "no jobs\n"),
         ("jobs --text x --last --page 0|0|7", ListJobs(text="x", order="last", cursor="0|0|7"), "no jobs\n"),
         ("failed groups --error A", GroupFailed(filter=FailedFilter(error="A", retried=False)), "no failed jobs\n"),
         ("failed groups --both", GroupFailed(), "no failed jobs\n"),

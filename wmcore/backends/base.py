@@ -237,6 +237,7 @@ class Filter:
     until: float | None = None
     fingerprint: str | None = None  # "": those that have none
     retried: bool | None = None
+    job: str | None = None  # its id, as a list, a log line or a client has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +358,8 @@ class JobFilter:
     funcname: str | None = None
     state: str | None = None
     text: str | None = None  # part of the uniqkey or of the readable argument, without regard to case
+    id: str | None = None
+    uniqkey: str | None = None  # the whole of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ async def jobs_list(manager: "Manager", request: messages.ListJobs) -> messages.
 
 
 def _job_page(queue: ManagerQueue, request: messages.ListJobs) -> messages.JobPage:
-    which = JobFilter(request.class_name, request.state, request.text or None)
+    which = JobFilter(request.class_name, request.state, request.text or None, request.id, request.uniqkey)
     page = queue.jobs(which, _wanted(request.limit, request.cursor, request.order, ("first", "last")))
     jobs = [
         messages.QueuedJob(
@@ -70,7 +70,10 @@ def _job_page(queue: ManagerQueue, request: messages.ListJobs) -> messages.JobPa
 
 
 def filter_of(asked: messages.FailedFilter) -> Filter:
-    return Filter(asked.class_name, asked.error or None, asked.since, asked.until, asked.fingerprint, asked.retried)
+    return Filter(
+        asked.class_name, asked.error or None, asked.since, asked.until, asked.fingerprint, asked.retried,
+        asked.job or None,
+    )  # fmt: skip
 
 
 async def failed_list(manager: "Manager", request: messages.ListFailed) -> messages.FailedPage:

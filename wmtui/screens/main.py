@@ -125,8 +125,8 @@ class MainScreen(ConsoleScreen):
         states = [name for name, so in (
             ("typing", self.prompt.kind),
             ("pending", pending), ("lost", app.disconnected), ("bulk", run), ("held", app.session.held),
-            ("marked", marked), ("lists", len(view.open_panes()) > 1), ("columns", view.pane.spreads > 1),
-            ("class", each and not each.paused), ("paused", each and each.paused),
+            ("found", view.finds), ("marked", marked), ("lists", len(view.open_panes()) > 1),
+            ("columns", view.pane.spreads > 1), ("class", each and not each.paused), ("paused", each and each.paused),
             ("draining", pool and pool.state == "draining"),
         ) if so]  # fmt: skip
         keys = app.keys.hints(("frame", "view"), view.pane.pane, states, bool(app.why_no_writing()))
@@ -226,6 +226,8 @@ class MainScreen(ConsoleScreen):
         text = event.text
         if event.kind == "filter":
             self._try(lambda: self.view.set_filter(text))
+        elif event.kind == "find":
+            self._try(lambda: self.view.find(text))
         elif text:
             self._try(lambda: commanding.carry_out(self.console_app, text))
         self.picture_changed()

@@ -133,7 +133,7 @@ def collect(client: Client, args: Namespace) -> FailedPage:
 def filter_of(args: Namespace) -> FailedFilter:
     """Of those that are open, if nothing else is said."""
     return FailedFilter(
-        class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=args.retried
+        class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=args.retried, job=args.job
     )
 
 
@@ -261,6 +261,7 @@ def _conditions(parser: ArgumentParser) -> None:
     parser.add_argument("--class", dest="class_name", metavar="CLASS", help="only jobs of this class")
     parser.add_argument("--error", metavar="TEXT", help="only jobs with this in their error")
     parser.add_argument("--fingerprint", metavar="F", help="only jobs of this group, as failed groups shows it")
+    parser.add_argument("--job", metavar="ID", help="only of this job, as the log names it")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--no-retried", action="store_false", dest="retried", help="those that nobody retried (default)")
     which.add_argument("--retried", action="store_true", help="those that were retried, with what became of them")

@@ -37,7 +37,8 @@ def collect(client: Client, args: Namespace) -> JobPage:
     found = JobPage(jobs=[], cursor=args.page, before=args.page)
     while len(found.jobs) < args.limit:
         request = ListJobs(
-            class_name=args.class_name, state=args.state, text=args.text, order="last" if args.last else "first",
+            class_name=args.class_name, state=args.state, text=args.text, id=args.id, uniqkey=args.uniqkey,
+            order="last" if args.last else "first",
             cursor=found.before if args.last else found.cursor, limit=min(PAGE, args.limit - len(found.jobs)),
         )  # fmt: skip
         page: JobPage = client.call(request)
@@ -75,6 +76,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--class", dest="class_name", metavar="CLASS", help="only jobs of this class, as they fall due")
     parser.add_argument("--state", choices=("ready", "delayed", "running"), help="only jobs in this state")
     parser.add_argument("--text", metavar="TEXT", help="only jobs with this in their uniqkey or argument")
+    parser.add_argument("--id", metavar="ID", help="the job with this id, as lists and the log have it")
+    parser.add_argument("--uniqkey", metavar="KEY", help="the job with this uniqkey, the whole of it")
     parser.add_argument("--limit", type=positive, default=100, metavar="N", help="at most so many (100)")
     parser.add_argument("--last", action="store_true", help="the last ones instead of the first")
     parser.add_argument("--page", metavar="CURSOR", help="go on where another list ended, as it said")

@@ -151,6 +151,12 @@ class View(Vertical):
         self.lenses[pane] = self.lenses[pane].filtered(text)
         self.paint()
 
+    finds = False
+    """Is something sought in its lines?"""
+
+    def find(self, text: str) -> None:
+        """In the lines of a log."""
+
     def action_filter(self) -> None:
         self.main.ask_line("filter", self.filter_text())
 
@@ -317,13 +323,10 @@ class View(Vertical):
         """Of a log."""
 
     def action_logs(self) -> None:
-        target = self.target
-        if (each := target.job_class()) is not None:
-            self.main.show_log(each.name)
-        elif (child := target.child()) is not None:
-            self.main.show_log(str(child.pid))
+        if (name := self.target.logged()) is not None:
+            self.main.show_log(name)
         else:
-            self.or_say(None, "a class or a child")
+            self.or_say(None, "a class, a child or a job")
 
     def or_say(self, found: T | None, what: str) -> T | None:
         if not found:

@@ -1,7 +1,8 @@
-"""The daemon's log: follows its end, by level and by words."""
+"""The daemon's log: follows its end, by level and by words, and finds in it."""
 
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from wmcore.errors import WmError
 from wmcore.protocol.messages import LogLines, TailLog
 from wmtui import opening
 from wmtui.cells import Cell, Column, Row, Rows
+from wmtui.logfind import Finding
 from wmtui.printing import clean
 from wmtui.session import Session
 from wmtui.undercursor import Target
@@ -41,10 +43,14 @@ class Log(View):
 
     def compose(self) -> ComposeResult:
         self.table = LineTable("log", LOG_COLUMNS, self.console_app.glyphs)
+        self.table.edge = self._edge
         self.panes = (self.table,)
         self.words = ""
         self.level = 0
         self.following = True
+        self.finding = Finding()
+        self._deep = False  # as many lines as are kept were asked for, not only the last ones
+        self._then: Callable[[], None] | None = None  # what is to be done when they are here
         self._kept: deque[LogItem] = deque(maxlen=KEPT)
         self._number = 0
         self._after: str | None = None
@@ -57,14 +63,22 @@ class Log(View):
             self._begin()
 
     def _paint_lines(self) -> None:
-        self.table.set_rows(Rows(list(self._kept), lambda item: item[0], log_row))
+        self.finding.look([line for _, _, line in self._kept])
+        title = f"LOG: {LEVELS[self.level][0]}{self._with_words}"
+        rows = Rows(list(self._kept), lambda item: item[0], lambda item: log_row(item, self.finding.has(item[2])))
+        self.table.set_rows(rows, {"line": Cell(clean(title))})
         if self.following:
             self.table.action_edge(1)
 
     def note(self) -> str:
-        level, words = LEVELS[self.level][0], f", with {self.words!r}" if self.words else ""
+        found = self.finding.note(self.table.cursor, len(self._kept))
         state = "following" if self.following else "not following: f goes to the end"
-        return f"{level}{words}; {state}" + ("" if self._kept or self._after is None else "; no such line yet")
+        said = f"{found}; {state}" if found else f"{LEVELS[self.level][0]}{self._with_words}; {state}"
+        return said + ("" if self._kept or self._after is None else "; no such line yet")
+
+    @property
+    def _with_words(self) -> str:
+        return f", with {self.words!r}" if self.words else ""
 
     def entered(self) -> None:
         self.paint()
@@ -97,6 +111,9 @@ class Log(View):
         self._ask()
 
     def step_back(self) -> bool:
+        if self.finding.words:
+            self.find("")
+            return True
         if not self.words:
             return False
         self.set_filter("")
@@ -113,8 +130,65 @@ class Log(View):
         self.table.action_edge(1)
         self.console_app.notice_changed()
 
+    # -- finding -----------------------------------------------------------------------------------------------------
+
+    @property
+    def finds(self) -> bool:  # type: ignore[override]
+        return bool(self.finding.words)
+
+    def action_filter(self) -> None:
+        self.main.ask_line("find", self.finding.words)
+
+    def action_filter_lines(self) -> None:
+        self.main.ask_line("filter", self.words)
+
+    def find(self, text: str) -> None:
+        self.finding.words = text.strip()
+        self._paint_lines()
+        if self.finding.words:
+            self._go(0)
+        self.console_app.unsay()
+
+    def action_find(self, step: int) -> None:
+        if self.finding.words:
+            self._go(step)
+        else:
+            self.action_filter()
+
+    def _go(self, step: int) -> None:
+        """To the next line that has it; upwards also in what has not been asked for so far."""
+        position = self.finding.from_here(self.table.cursor, step)
+        if position is not None:
+            self.table.go_to(self._kept[position][0])
+        elif step <= 0 and not self._deep:
+            self._ask_deep(lambda: self._go(step))
+        else:
+            where = f"in the last {len(self._kept):,} lines" if step <= 0 else "further down"
+            self.console_app.say(f"{self.finding.words!r} is not {where}")
+
+    def _edge(self, side: int) -> bool:
+        """The first line: of all that are kept."""
+        if side > 0 or self._deep:
+            return False
+        self._ask_deep(lambda: self.table.action_edge(-1))
+        return True
+
+    def _ask_deep(self, then: Callable[[], None]) -> None:
+        """All lines that are kept, the cursor on the line that it is on."""
+        from_end, was_there = len(self._kept) - self.table.cursor, bool(self._kept)
+
+        def come() -> None:
+            if was_there and len(self._kept) >= from_end:
+                self.table.go_to(self._kept[len(self._kept) - from_end][0])
+            then()
+
+        self._begin()
+        self._deep, self.following, self._then = True, False, come
+        self._ask()
+
     def _begin(self) -> None:
         self._of, self._after, self._asking, self.following = self.session, None, False, True
+        self._deep, self._then = False, None
         self._kept.clear()
         self._paint_lines()
 
@@ -124,7 +198,8 @@ class Log(View):
             return
         self._asking = True
         _, level, which = LEVELS[self.level]
-        request = TailLog(which=which, lines=FIRST, after=self._after, level=level, text=self.words or None)
+        lines = KEPT if self._deep else FIRST
+        request = TailLog(which=which, lines=lines, after=self._after, level=level, text=self.words or None)
 
         def take(reply: LogLines) -> None:
             if self._of is not session or of != (self.words, self.level):
@@ -149,6 +224,9 @@ class Log(View):
         if reply.lines or reply.gap or not self._kept:
             self._paint_lines()
             self.console_app.notice_changed()
+        if (then := self._then) is not None:
+            self._then = None
+            then()
         if reply.more:
             self._ask()
 
@@ -163,7 +241,7 @@ class Log(View):
 
     def open_row(self, target: Target) -> None:
         if line := self._line():
-            opening.text(self.console_app, "log line", line)
+            opening.log_line(self.console_app, line)
 
     def action_copy(self) -> None:
         if line := self._line():
@@ -173,7 +251,8 @@ class Log(View):
         return {"level": item[1], "line": item[2]}
 
 
-def log_row(item: LogItem) -> Row:
+def log_row(item: LogItem, found: bool) -> Row:
     number, level, line = item
+    style = f"{STYLES.get(level, '')} underline".strip() if found else STYLES.get(level, "")
     mark = (Cell(MARKS[level], STYLES.get(level, "")),) if level in MARKS else ()
-    return Row(number, free=(*mark, Cell(clean(DATE.sub("", line)), STYLES.get(level, ""))))
+    return Row(number, free=(*mark, Cell(clean(DATE.sub("", line)), style)))

@@ -1,5 +1,7 @@
 """What waits: per class, and of one class the jobs, by pages."""
 
+import re
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -14,6 +16,8 @@ from wmtui.stretch import PAGE, Want
 from wmtui.undercursor import Target
 from wmtui.views.base import View
 from wmtui.widgets.linetable import LineTable
+
+POINTS = re.compile(r"(^|\s)(id|uniqkey)[:=~]")
 
 
 class Queue(View):
@@ -51,20 +55,24 @@ class Queue(View):
             none = "none waits to be tried again: gearmand lists no others" if self._delayed_only else "no such job"
             self.say_empty(self.jobs, none if known.begun else "asking ...")
             skipped = 0 if known.before is None else None
-            self.jobs.set_rows(queuerows.job_rows(known.records, status.now, glyphs), total=more, skipped=skipped)
+            columns = queuerows.job_columns(one_class=bool(session.jobs_of))
+            self.jobs.set_columns(columns)
+            rows = queuerows.job_rows(known.records, columns, status.now, glyphs)
+            self.jobs.set_rows(rows, total=more, skipped=skipped)
 
     def note(self) -> str:
         jobs, of = self.session.jobs, self.session.jobs_of
         if of is None or self.pane is not self.jobs:
             return super().note()
+        said = f"jobs of {of or 'all classes'}"
         if not jobs.begun:
-            return f"jobs of {of}: asking ..."
+            return f"{said}: asking ..."
         only = f", filter {self.session.jobs_text}" if self.session.jobs_text else ""
         if jobs.partial:
-            return f"jobs of {of}{only}: {jobs.scanned or 0:,} rows were looked at; down goes on"
+            return f"{said}{only}: {jobs.scanned or 0:,} rows were looked at; down goes on"
         if self._delayed_only:
-            return f"jobs of {of} that wait to be tried again{only}: gearmand lists no others"
-        return f"jobs of {of} as they fall due{only}"
+            return f"{said} that wait to be tried again{only}: gearmand lists no others"
+        return f"{said}{' as they fall due' if of else ', the oldest first'}{only}"
 
     @property
     def _delayed_only(self) -> bool:
@@ -76,11 +84,16 @@ class Queue(View):
 
     @property
     def filters_at_once(self) -> bool:  # type: ignore[override]
-        return self.pane is not self.jobs
+        """But for what points at a job: that is asked for when it is entered."""
+        return self.pane is not self.jobs and not POINTS.search(self.main.prompt.line.value)
 
     def set_filter(self, text: str, pane: str = "") -> None:
+        """Of a class's jobs; of the classes, if it does not point at one job."""
         if (pane or self.pane.pane) != "jobs":
-            super().set_filter(text, pane)
+            if POINTS.search(text) and jobs_filter(text).points:
+                self.show_jobs("", text.strip())
+            else:
+                super().set_filter(text, pane)
             return
         jobs_filter(text)  # says what is wrong with it
         self.session.jobs_text = text.strip()
@@ -135,7 +148,7 @@ class Queue(View):
 
         def take(page: JobPage) -> None:
             self._asking = None
-            if session.jobs_of == name and (state, text) == jobs_filter(session.jobs_text):
+            if session.jobs_of == name and asked == jobs_filter(session.jobs_text):
                 known.take(want, page.jobs, page.cursor, page.before, page.partial, page.scanned)
                 self.paint()
                 if jump and known.records:
@@ -147,8 +160,9 @@ class Queue(View):
             known.begun = True  # not again and again by itself
             self.console_app.refused(request, error)
 
-        state, text = jobs_filter(session.jobs_text)
+        asked = jobs_filter(session.jobs_text)
         request = ListJobs(
-            class_name=name, state=state, text=text, cursor=known.at(want), limit=PAGE, order=order
+            class_name=name or None, state=asked.state, text=asked.text, id=asked.id, uniqkey=asked.uniqkey,
+            cursor=known.at(want), limit=PAGE, order=order,
         )  # fmt: skip
         self.console_app.send(request, take, give_up)

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 from wmtui.messages import Said
 
-SIGNS = {"filter": "/", "command": ":"}
+SIGNS = {"filter": "/", "find": "/", "command": ":"}
 
 
 Candidates = Callable[[str], Sequence[str]]
@@ -79,7 +79,7 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.kind = ""
-        self._history: dict[str, list[str]] = {"filter": [], "command": []}
+        self._history: dict[str, list[str]] = {kind: [] for kind in SIGNS}
 
     def compose(self) -> ComposeResult:
         yield Static("", id="sign", markup=False)

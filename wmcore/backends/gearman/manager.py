@@ -164,7 +164,7 @@ class GearmanManager:
     # -- the failed list -----------------------------------------------------------------------------------------------
 
     def _stores(self) -> list[Store]:
-        return [Store(self._here.parking.db, LOCAL)]
+        return [Store(self._here.parking.db, LOCAL, None)]
 
     def failed_count(self, which: Filter) -> int:
         return self.failed_total(which, COUNT_LIMIT)[0]

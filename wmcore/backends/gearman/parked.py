@@ -20,7 +20,7 @@ from typing import Any
 
 from wmcore.backends.base import Claimed, JobFilter
 from wmcore.backends.local import local_path, local_store, prepare, prepare_local
-from wmcore.backends.theschwartz import outcomes
+from wmcore.backends.theschwartz import outcomes, rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.backends.theschwartz.rows import Row
@@ -105,6 +105,10 @@ class Parking:
             where, values = f"{where} AND id {'<' if backwards else '>'} :begin", {"begin": begin}
         if which.funcname is not None:
             where, values = f"{where} AND funcname = :funcname", {**values, "funcname": which.funcname}
+        if which.id is not None:
+            where, values = f"{where} AND id = :id", {**values, "id": rows.number_of(which.id)}
+        if which.uniqkey is not None:
+            where, values = f"{where} AND uniqkey = :whole", {**values, "whole": which.uniqkey}
         if which.text is not None:
             where += " AND (uniqkey LIKE :text ESCAPE '!' OR CAST(arg AS TEXT) LIKE :text ESCAPE '!')"
             values["text"] = f"%{like(which.text)}%"

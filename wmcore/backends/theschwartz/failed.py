@@ -15,6 +15,7 @@ from typing import Any
 
 from wmcore.backends.base import AttemptRow, FailedRow, Filter
 from wmcore.backends.theschwartz.database import Database, padded
+from wmcore.backends.theschwartz.rows import number_of
 from wmcore.backends.theschwartz.selecting import like
 from wmcore.errors import NotFound
 
@@ -53,12 +54,12 @@ def gone(failed_id: str) -> NotFound:
 class Store:
     """One `wm_failed` table."""
 
-    def __init__(self, db: Database, key: str, places: Mapping[str, int] | None = None) -> None:
-        """`key`: what its ids begin with. `places`: of the databases that its jobs came from, by their names; where it
-        is one of them itself, nobody has to say."""
+    def __init__(self, db: Database, key: str, places: Mapping[str, int] | None) -> None:
+        """`key`: what its ids begin with. `places`: of the databases that its jobs came from, by their names: none
+        where it is that database itself. None: they came from no database, and have no numbers."""
         self.db = db
         self.key = key
-        self._places = places or {}
+        self._places = places
         self._table = db.table("wm_failed")
         self.fingerprint = "fingerprint" if db.fingerprints else "''"
         self._looks_up_retried = db.knows_retried
@@ -84,6 +85,8 @@ class Store:
         elif which.funcname is not None:
             conditions.append("funcname = :f_name")
             values["f_name"] = which.funcname
+        if which.job is not None:
+            conditions.append(f"id IN ({','.join(map(str, self._ids_of(which.job))) or 0})")
         for key, sign, value in (("f_since", ">=", which.since), ("f_until", "<=", which.until)):
             if value is not None:
                 conditions.append(f"failed_at {sign} :{key}")
@@ -103,6 +106,21 @@ class Store:
         if which.retried is not None and not self._looks_up_retried:
             conditions.append(f"retried_as IS {'NOT ' if which.retried else ''}NULL")
         return " AND ".join(conditions), values
+
+    def _ids_of(self, job: str) -> list[int]:
+        """The records of a job: one, or as many as databases of the daemon's gave one number to."""
+        place, number = job.rpartition("-")[0], number_of(job)
+        if self._places is None:  # jobs of a queue that has no numbers
+            where, values = "jobid = 0 AND origin = :job", dict[str, Any](job=job)
+        elif not place.isdecimal() or not number:
+            return []
+        elif self._places:
+            names = [name for name, index in self._places.items() if index == int(place)]
+            where, values = "jobid = :number AND origin = :name", {"number": number, "name": (*names, "")[0]}
+        else:
+            where, values = "jobid = :number", {"number": number if int(place) == self.db.index else 0}
+        found = self.db.rows(f"SELECT id FROM {self._table} WHERE {where} LIMIT 100", values)
+        return [int(row[0]) for row in found]
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
@@ -308,7 +326,7 @@ class Store:
          host, slot, retried_as, origin, fingerprint, size, retried_at) = row  # fmt: skip
         return FailedRow(
             id=f"{self.key}-{number}", funcname=funcname,
-            job=f"{self._places.get(origin, self.db.index)}-{jobid}" if jobid else origin or "",
+            job=f"{(self._places or {}).get(origin, self.db.index)}-{jobid}" if jobid else origin or "",
             failed_at=float(failed_at),
             insert_time=float(insert_time), run_after=float(run_after), raw=bytes(arg or b""), error=message,
             attempt_count=int(count), priority=priority, uniqkey=uniqkey, coalesce=coalesce, host=host, slot=slot,

@@ -30,7 +30,8 @@ def groups(stores: Sequence[Store], which: Filter, limit: int) -> FailedGroups:
     partial, scanned = False, 0
     for store in stores:
         bounds = Bounds(len(stores))
-        found, more = (_searched if store.searches(which) else _looked_up)(store, which, limit, bounds)
+        searched = store.searches(which) or which.job is not None
+        found, more = (_searched if searched else _looked_up)(store, which, limit, bounds)
         partial, scanned = partial or more, scanned + bounds.scanned
         for group in found:
             before = whole.get(group.fingerprint)

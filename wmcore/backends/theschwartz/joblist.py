@@ -31,6 +31,8 @@ def page(databases: Sequence[Database], which: JobFilter, wanted: Wanted) -> Job
     found: list[tuple[int, Position, JobRow]] = []
     edge: tuple[int, Position] | None = None
     for place, behind in _itinerary(begin, len(databases), wanted.backwards):
+        if which.id is not None and which.id.rpartition("-")[0] != str(databases[place].index):
+            continue
         search = _Search(databases[place], which, wanted.backwards)
         found += ((place, position, row) for position, row in search.run(behind, wanted.limit - len(found), bounds))
         if len(found) == wanted.limit:
@@ -69,16 +71,22 @@ class _Search:
     backwards: bool
     end: Position | None = None  # it stopped here, at its bound
     _values: dict[str, Any] = field(default_factory=dict)
+    _funcids: list[int] = field(default_factory=list)
 
     def run(self, behind: Position | None, limit: int, bounds: Bounds) -> list[tuple[Position, JobRow]]:
         """The next `limit` that fit."""
         funcids = Funcids(self.db)
+        if self.which.id is not None:
+            self._values["number"] = rows.number_of(self.which.id)
+        if self.which.uniqkey is not None:
+            self._values["uniqkey"] = self.which.uniqkey
         if self.which.funcname is not None:
             funcid = funcids.get(self.which.funcname)
             if funcid is None:
                 return []
-            self._values = {"funcid": funcid}
+            self._values["funcid"] = funcid
         names, found = funcids.names(), list[tuple[Position, JobRow]]()
+        self._funcids = list(names)
         while True:
             length = bounds.stretch()
             window, values = self._window(behind, length)
@@ -98,7 +106,12 @@ class _Search:
 
     @property
     def _by_due(self) -> bool:
-        return self.which.funcname is not None
+        return self.which.funcname is not None and not self._is_pointed
+
+    @property
+    def _is_pointed(self) -> bool:
+        """At a few rows at most, of an index of their own."""
+        return self.which.id is not None or self.which.uniqkey is not None
 
     def _position(self, row: Any) -> Position:
         return (int(row.run_after or 0) if self._by_due else 0, int(row.jobid))
@@ -112,6 +125,13 @@ class _Search:
         """The next `length` jobs of the index: SQL of a table."""
         db, sign, second = self.db, "<" if self.backwards else ">", self.db.dialect.second
         where, values = ["1 = 1"], dict(self._values)
+        if self.which.id is not None:
+            where.append("jobid = :number")
+        if self.which.uniqkey is not None:  # the index begins with the class
+            of = ":funcid" if self.which.funcname is not None else ",".join(map(str, self._funcids)) or "0"
+            where.append(f"funcid IN ({of}) AND uniqkey = :uniqkey")
+        elif self.which.id is not None and self.which.funcname is not None:
+            where.append("funcid = :funcid")
         if self._by_due:
             where.append("funcid = :funcid")
             if self.which.state == "ready":

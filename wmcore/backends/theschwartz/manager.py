@@ -206,7 +206,7 @@ class TheSchwartzManager:
                 trouble = error
                 continue
             if db.has("wm_failed"):
-                stores.append(Store(db, str(db.index)))
+                stores.append(Store(db, str(db.index), {}))
             bare = bare or db.bare
         if bare or self._local_path.exists():
             places = {db.name[:255]: db.index for db in self._here.databases}

@@ -9,6 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from wmcore.backends.theschwartz.database import Database
 from wmcore.errors import NotFound
 
+MOST_DIGITS = 18
+"""No database has longer numbers."""
+
 
 class Row(msgspec.Struct, frozen=True):
     """A row of `job`, with the server's clock of that moment."""
@@ -82,6 +85,12 @@ def split_id(wanted: str, what: str) -> tuple[str, int]:
     if not place or not number.isdecimal():
         raise NotFound(f"{wanted!r} is no {what} id (they look like 0-123)")
     return place, int(number)
+
+
+def number_of(job: str) -> int:
+    """The number in an id that somebody looks for; 0, which no job has, where there is none."""
+    number = job.rpartition("-")[2]
+    return int(number) if number.isdecimal() and len(number) <= MOST_DIGITS else 0
 
 
 class Funcids:

@@ -32,6 +32,7 @@ class FailedFilter(Message, rename={"class_name": "class"}):
     until: float | None = None
     fingerprint: str | None = None  # of a group; "": those that have none
     retried: bool | None = None  # whether a retry made a new job of it; False: it is still open
+    job: str | None = None  # the id of the job
 
 
 class FailedPage(Message):
@@ -49,7 +50,7 @@ class FailedPage(Message):
 
 
 class ListFailed(Request):
-    """`class`, `fingerprint`, `since`, `until` and `retried` are looked up; a search for `error` looks at 50,000
+    """`class`, `fingerprint`, `since`, `until`, `retried` and `job` are looked up; a search for `error` looks at 50,000
     records or for 0.15 s at most, then says `partial`: asked again with the cursor, it goes on. (In a table of an
     earlier version `retried` is searched for as well.)
 

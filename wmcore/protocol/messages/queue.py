@@ -29,7 +29,8 @@ class JobPage(Message):
 
 
 class ListJobs(Request, rename={"class_name": "class"}):
-    """Database by database; with `class` in the order in which its jobs fall due, else by number.
+    """Database by database; with `class` in the order in which its jobs fall due, else (and with `id` or `uniqkey`,
+    which are looked up) by number.
 
     All given conditions hold. A search (for `text`, for `state`) looks at 50,000 rows or for 0.15 s at most, then
     says `partial`: asked again with the cursor, it goes on.
@@ -42,5 +43,7 @@ class ListJobs(Request, rename={"class_name": "class"}):
     text: str | None = None  # part of the uniqkey or of the readable argument, without regard to case
     cursor: str | None = None
     limit: int = 100
+    id: str | None = None  # of a job
+    uniqkey: str | None = None  # the whole of it
     order: str = "first"  # "first": the first page, or what comes behind `cursor`;
     # "last": the last page, or what comes before `cursor` (JobPage.before)
