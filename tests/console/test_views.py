@@ -65,7 +65,7 @@ async def test_number_and_enter_in_one_read_open_the_row_of_the_new_view(daemon:
 
 
 async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
-    daemon.status.failed.recent = []
+    daemon.status.classes[0].lately.failed = 0
     async with console(daemon) as c:
         await c.sees("✓  4 of 4 children running, 415 jobs waiting")
         daemon.status.classes[1].queue.oldest = 400_000.0
