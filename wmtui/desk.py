@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wmcore.errors import WmError
-from wmcore.protocol.messages import Request, Status
+from wmcore.protocol.messages import FailedSummary, LookFailed, Request, Status
 from wmtui.failedlist import FailedList
 from wmtui.printing import clean
 from wmtui.questions import Question
@@ -55,8 +55,21 @@ class Desk:
         self._app.say(text if len(self._app.sessions) == 1 else f"{self._session.called}: {text}", error)
 
     def retried(self, ids: set[str]) -> None:
-        self._session.retried(ids)
+        self._session.retried(ids, self._app.now())
         self._app.main.all_changed()
+
+    def look_at_retries(self) -> None:
+        """What has become of them? Nothing is said where the daemon is too old to know."""
+        session, now = self._session, self._app.now()
+        if session.disconnected(now) or not (ids := session.retries.due(now)):
+            return
+
+        def take(records: list[FailedSummary]) -> None:
+            if said := session.looked(records, ids):
+                self.say(said)
+            self._app.main.all_changed()
+
+        self.send(LookFailed(ids=ids), take, lambda error: None)
 
     def deleted(self, ids: set[str]) -> None:
         self._session.deleted(ids)

@@ -189,7 +189,7 @@ def bulk(status: Status, action: str, asked: FailedFilter, expected: int, at_lea
     """`said`: the filter, in the operator's words."""
     lines = (
         _on(status),
-        f"filter {clean(said) or 'none: all failed jobs'}",
+        f"filter {clean(said) or 'none: all failed jobs that nobody has retried'}",
         RETRIED if action == "retry" else DELETED,
         "       a hundred at a time, newest first; b stops it",
         "Refused if the number has moved by then.",
@@ -204,12 +204,11 @@ def bulk_command(action: str, asked: FailedFilter) -> str:
     words += ["--class", asked.class_name] if asked.class_name else []
     words += ["--error", asked.error] if asked.error else []
     words += ["--fingerprint", asked.fingerprint] if asked.fingerprint is not None else []
-    words += ["--retried" if asked.retried else "--no-retried"] if asked.retried is not None else []
+    words += {None: ["--both"], True: ["--retried"], False: []}[asked.retried]
     return command(*words)
 
 
-def group(status: Status, action: str, each: FailedGroup) -> Question:
-    asked = FailedFilter(class_name=each.class_name, fingerprint=each.fingerprint)
+def group(status: Status, action: str, each: FailedGroup, asked: FailedFilter) -> Question:
     said = f"{each.class_name or 'several classes'}: {each.error or '(failed before there were groups)'}"
     question = bulk(status, action, asked, each.count, each.at_least, said)
     return replace(question, lines=(question.lines[0], f"error  {clean(said)}", *question.lines[2:]))

@@ -31,6 +31,7 @@ from wmcore.protocol.messages import (
 )
 from wmtui import bulkwords, questions
 from wmtui.desk import Desk
+from wmtui.failedlist import in_group
 from wmtui.pending import asks
 from wmtui.printing import clean, plural
 from wmtui.questions import Question
@@ -127,8 +128,8 @@ class Steering:
         self._start_bulk(question, action, asked, expected, at_least)
 
     def bulk_group(self, action: str, group: FailedGroup) -> None:
-        asked = FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint)
-        question = questions.group(self._seen(), action, group)
+        asked = in_group(self._desk.failed.filter, group)
+        question = questions.group(self._seen(), action, group, asked)
         self._start_bulk(question, action, asked, group.count, group.at_least)
 
     def _start_bulk(
