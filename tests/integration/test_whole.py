@@ -75,7 +75,8 @@ def test_a_job_that_fails_is_retried_and_then_kept(make_daemon: Callable[..., Da
         assert len(daemon.ended("failed")) == 4
         counts = daemon.counts("jobs.Fails")
         assert (counts.failed, counts.retried, counts.completed) == (1, 3, 0)
-        assert (counts.lately.failed, counts.lately.completed) == (1, 0) and counts.lately.failed_at is not None
+        assert (counts.lately.failed, counts.lately.completed) == (1, 0)
+        until(lambda: daemon.counts("jobs.Fails").lately.failed_at is not None)
         shown = daemon.wmtui("failed", "show", "0-1").stdout
         assert shown.count("ValueError: no luck with 42") >= 4
         assert "jobs.py" in shown, "the traceback names the file"

@@ -53,7 +53,7 @@ class Overview(View):
             yield self.failed
 
     def failed_records(self) -> Sequence[Any]:
-        return self.session.shown.failed.recent if self.session.shown else ()
+        return self.session.recent()
 
     def paint(self) -> None:
         app, status = self.console_app, self.session.shown
@@ -70,10 +70,9 @@ class Overview(View):
         lens = self.lenses["children"]
         titles = sort_title(childrows.CHILD_COLUMNS, lens, glyphs)
         self.children_table.set_rows(childrows.child_rows(status, lens, glyphs), titles)
-        recent, count = status.failed.recent, status.failed.count
-        self.failed.set_rows(
-            failedrows.failed_rows(recent, status.now), total="" if count == len(recent) else counted(count)
-        )
+        count = status.failed.count
+        total = "" if count == len(status.failed.recent) else counted(count)
+        self.failed.set_rows(failedrows.failed_rows(app.session.recent(), status.now), total=total)
         self.say_empty(self.pools, "no classes")
         self.say_empty(self.children_table, "no children")
         self.say_empty(self.failed, "no failed jobs")
