@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from wmcore.errors import WmError
 from wmcore.protocol.messages import Request, Status
-from wmtui import bulkwords, exporting, forecast, keymap, orders
+from wmtui import bulkwords, exporting, forecast, keymap, naming
 from wmtui.cells import Cell
 from wmtui.desk import Desk
 from wmtui.failedlist import FailedList
@@ -21,6 +21,7 @@ from wmtui.feed import Feed, Frame, feed_of
 from wmtui.glyphs import Glyphs
 from wmtui.keymap import Keymap
 from wmtui.messages import Answered, FeedNews
+from wmtui.naming import name_of
 from wmtui.pending import Pending
 from wmtui.picture import Picture
 from wmtui.printing import clean, plural
@@ -140,13 +141,16 @@ class ConsoleApp(App[None]):
         if not self.is_running:  # the screens are being taken down
             return
         session = event.session
+        before = name_of(session.status)
         said = session.take(event.news, self.now())
+        if len(self.sessions) > 1 and name_of(session.status) != before:
+            self._name_all()
         if session.ended:
             said = bulkwords.end(session.ended)
             session.failed.forget()  # what it did to them is not to be seen in what is here
             session.groups = None
         if said:
-            self.say(said if len(self.sessions) == 1 else f"{self.called(session)}: {said}")
+            self.say(said if len(self.sessions) == 1 else f"{session.called}: {said}")
         if session is not self.session:
             if self.main.view is self.main.fleet_view:
                 self.main.fleet_view.paint_soon()
@@ -178,8 +182,10 @@ class ConsoleApp(App[None]):
 
     # -- daemons -----------------------------------------------------------------------------------------------------
 
-    def called(self, session: Session) -> str:
-        return orders.called(session)
+    def _name_all(self) -> None:
+        """Another one may have come, or another one answers."""
+        for session, name in zip(self.sessions, naming.names([each.status for each in self.sessions]), strict=True):
+            session.title = name
 
     def go_to_daemon(self, name: str) -> None:
         self.look_at(name)
@@ -284,7 +290,7 @@ class ConsoleApp(App[None]):
         self.refused(event.request, event.error, event.session)
 
     def refused(self, request: Request, error: WmError, session: Session | None = None) -> None:
-        where = "" if len(self.sessions) == 1 else f"{self.called(session or self.session)}: "
+        where = "" if len(self.sessions) == 1 else f"{(session or self.session).called}: "
         self.say(f"{where}{request.method}: {error}", error=True)
 
     # -- the number that is not applied yet --------------------------------------------------------------------------

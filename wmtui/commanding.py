@@ -166,9 +166,9 @@ def _sort(app: "ConsoleApp", args: Namespace) -> None:
 
 def _daemon(app: "ConsoleApp", args: Namespace) -> None:
     wanted = args.words[0] if args.words else ""
-    found = [each for each in app.sessions if wanted and wanted in app.called(each)]
+    found = [each for each in app.sessions if wanted and wanted in each.called]
     if len(found) != 1:
-        raise UsageError(f"daemon: one of {', '.join(map(app.called, app.sessions))}")
+        raise UsageError(f"daemon: one of {', '.join(each.called for each in app.sessions)}")
     app.go_to_daemon(found[0].name)
 
 

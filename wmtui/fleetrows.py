@@ -10,11 +10,12 @@ from wmtui.filtering import Fields
 from wmtui.formatting import compact, count, duration, rate
 from wmtui.glyphs import Glyphs
 from wmtui.lens import Lens, Sort, sort_title
+from wmtui.naming import name_of
 from wmtui.picture import Phase, Picture
 from wmtui.printing import clean, plural
 from wmtui.scales import nice
 from wmtui.session import Session
-from wmtui.standing import WORDS, at_work, name_of, protocol_told, restart_told, retry_told, shortly, state_text
+from wmtui.standing import WORDS, at_work, protocol_told, restart_told, retry_told, shortly, state_text
 from wmtui.totals import bounded, together, worst
 
 NAME = 14
@@ -94,7 +95,7 @@ def fleet_rows(sessions: Sequence[Session], now: float, glyphs: Glyphs) -> Rows:
 def fleet_row(session: Session, now: float, top: int, glyphs: Glyphs) -> Row:
     status, picture = session.shown, session.picture
     state = standing.in_row(picture, glyphs, now)
-    name = Cell(name_of(status) or tail(clean(session.name)), "bold")
+    name = Cell(session.called if status is not None else tail(clean(session.name)), "bold")
     if status is None:
         return Row(session.name, (name, state, *[Cell()] * 8, off(session, now)))
     live = picture.phase(now) is Phase.LIVE

@@ -6,18 +6,20 @@ from wmtui.cells import Cell, Part
 from wmtui.formatting import age, clock, count, stopwatch
 from wmtui.glyphs import Glyphs
 from wmtui.keymap import VIEWS
+from wmtui.naming import Name, alone
 from wmtui.picture import Phase, Picture
 from wmtui.printing import clean, reason
-from wmtui.standing import URGENT, name_of
+from wmtui.standing import URGENT
 
 LEAST = (60, 15)
 """Columns and lines below which the tables make no sense."""
 
 
 def header(
-    picture: Picture, glyphs: Glyphs, now: float, held_for: float | None = None
+    picture: Picture, glyphs: Glyphs, now: float, held_for: float | None = None, name: Name | None = None
 ) -> tuple[list[Part], list[Part]]:
-    """What stands at the left and at the right of the header line, each with its rank (0 is never dropped)."""
+    """What stands at the left and at the right of the header line, each with its rank (0 is never dropped). `name`:
+    where there are several daemons."""
     right: list[Part] = [(0, Cell(clock(now)))]
     if picture.read_only:
         right.insert(0, (0, Cell("READ-ONLY", "bold cyan")))
@@ -28,8 +30,9 @@ def header(
     status = picture.status
     if status is None:
         return [(0, Cell("wmtui", "bold")), (0, standing.in_header(picture, glyphs, now))], right
+    name = name or alone(status)
     left = [
-        (0, Cell(name_of(status), "bold", short=clean(status.host))),
+        (0, Cell(name.text, "bold", short=name.short)),
         (0, standing.in_header(picture, glyphs, now)),
         *_totals(status),
         (0, _backend(status, glyphs)),
@@ -85,10 +88,13 @@ def _failed(status: Status) -> Cell:
     return Cell(f"{count(n)} failed", "bold" if n else "")
 
 
-def banners(picture: Picture, glyphs: Glyphs, now: float, daemon: str = "") -> list[list[Cell]]:
+def banners(
+    picture: Picture, glyphs: Glyphs, now: float, daemon: str = "", name: Name | None = None
+) -> list[list[Cell]]:
     """Lines that appear while there is something to say, the most urgent first."""
     status = picture.status
-    lines = standing.over_view(picture, now, daemon)
+    called = "" if status is None else (name or alone(status)).short
+    lines = standing.over_view(picture, now, daemon, called)
     if status is None or picture.phase(now) not in (Phase.LIVE, Phase.STALE):
         return lines
     if told := standing.restart_told(picture, now):

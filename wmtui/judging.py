@@ -121,21 +121,31 @@ def _children(status: Status) -> Iterator[Reason]:
     elif status.state == DaemonState.STOPPING:
         yield Reason(State.WARNING, f"the daemon is stopping, {plural(len(status.children), 'child')} left")
     else:
-        yield from chain.from_iterable(map(_pool, status.pools))
+        yield from chain.from_iterable(of_pool(pool, status.classes) for pool in status.pools)
 
 
-def _pool(pool: Pool) -> Iterator[Reason]:
+def of_pool(pool: Pool, classes: Sequence[JobClass]) -> Iterator[Reason]:
+    """What is wrong with its children. `classes`: all that there are."""
     running = f"pool {pool.name}: {pool.running} of {pool.wanted} children running"
     if pool.state == PoolState.DRAINING:
-        left = f"is draining, {plural(pool.running, 'child')} left"
-        drained = "is drained: no child runs until it is resumed"
-        yield Reason(State.WARNING, f"pool {pool.name} {left if pool.running else drained}")
+        left = f"is draining, {plural(pool.running, 'child')} left" if pool.running else "is drained"
+        kept = _kept_waiting(pool, classes) or ("" if pool.running else "no child runs until it is resumed")
+        yield Reason(State.WARNING, f"pool {pool.name} {left}{': ' if kept else ''}{kept}")
     elif pool.state == PoolState.BACKING_OFF:
         yield Reason(State.CRITICAL, f"{running}, backing off{_because(pool.error)}")
     elif pool.wanted > 0 and pool.running == 0:
         yield Reason(State.CRITICAL, running + _because(pool.error))
     elif pool.running < pool.wanted or pool.error:  # all may run and no other be possible: the code cannot be loaded
         yield Reason(State.WARNING, running + _because(pool.error))
+
+
+def _kept_waiting(pool: Pool, classes: Sequence[JobClass]) -> str:
+    """Jobs that this pool would run if it ran."""
+    mine = [each.queue for each in classes if each.name in pool.workers and not each.paused and each.queue.ready]
+    if not mine:
+        return ""
+    ready, oldest = sum(queue.ready or 0 for queue in mine), max(queue.oldest or 0 for queue in mine)
+    return f"{_jobs(ready)} wait{'s' if ready == 1 else ''}{f', the oldest for {age(oldest / 1000)}' if oldest else ''}"
 
 
 def _class(each: JobClass, thresholds: Thresholds) -> Iterator[Reason]:

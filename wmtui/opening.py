@@ -48,7 +48,7 @@ def wrongs(app: "ConsoleApp") -> None:
     def text() -> Text:
         return recordtext.wrongs_text(totals.wrongs(session.shown) if session.shown else [], app.glyphs)
 
-    app.push_screen(TextPage(f"all that is wrong with {app.called(session)}", text))
+    app.push_screen(TextPage(f"all that is wrong with {session.called}", text))
 
 
 def text(app: "ConsoleApp", title: str, body: str) -> None:

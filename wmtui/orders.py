@@ -15,7 +15,7 @@ from wmtui.glyphs import Glyphs
 from wmtui.printing import clean, plural
 from wmtui.questions import Question
 from wmtui.session import Session
-from wmtui.standing import in_row, name_of
+from wmtui.standing import in_row, state_word
 
 LISTED = 8
 """So many daemons are named in a question."""
@@ -81,11 +81,6 @@ def failed(error: WmError) -> tuple[State, str]:
     return State.REFUSED, str(error)
 
 
-def called(session: Session) -> str:
-    """For people: who it says that it is, before that where it is looked for."""
-    return name_of(session.status) or clean(session.name)
-
-
 def report(run: Run, sessions: Sequence[Session], now: float, glyphs: Glyphs) -> Text:
     """A line for each daemon, in the order of the fleet."""
     signs = {
@@ -94,13 +89,13 @@ def report(run: Run, sessions: Sequence[Session], now: float, glyphs: Glyphs) ->
     }  # fmt: skip
     text = Text.assemble((run.summary(), "bold"), "\n")
     outcomes = sorted(run.outcomes, key=lambda each: sessions.index(each.session))
-    width = max(len(called(each.session)) for each in outcomes)
+    width = max(len(each.session.called) for each in outcomes)
     for each in outcomes:
         sign, style = signs[each.state]
         said = clean(each.said)
         if each.state is State.ASKED:
             said = f"for {stopwatch(now - each.asked_at)}"
-        text.append(f"\n{sign:2} {called(each.session):{width}}  ")
+        text.append(f"\n{sign:2} {each.session.called:{width}}  ")
         text.append(each.state, style).append(f"  {said}" if said else "")
     return text
 
@@ -121,13 +116,13 @@ MEANS = {
 def question(order: Order, sessions: Sequence[Session], now: float, glyphs: Glyphs) -> Question:
     """To all of them; those that can not be asked now are named too, with the reason."""
     n = len(sessions)
-    width = max(len(called(each)) for each in sessions)
-    lines = [f"{called(each):{width}}  {_figures(each, now, glyphs)}" for each in sessions[:LISTED]]
+    width = max(len(each.called) for each in sessions)
+    lines = [f"{each.called:{width}}  {_figures(each, now, glyphs)}" for each in sessions[:LISTED]]
     if n > LISTED:
         lines.append(f"and {n - LISTED} more")
     now_too = order.verb == "stop" and "--now" in order.words
     does = "the jobs in hand are broken off and given back" if now_too else MEANS[order.verb]
-    at = called(sessions[0]) if n == 1 else f"{n} daemons"
+    at = sessions[0].called if n == 1 else f"{n} daemons"
     title = f"{' '.join(order.words).capitalize()}: {at}?"
     number = n if n > 1 and order.verb in TYPED else None
     return Question(clean(title), (*lines, f"then   {does}"), order.verb, number, command(order, sessions))
@@ -137,9 +132,13 @@ def _figures(session: Session, now: float, glyphs: Glyphs) -> str:
     status = session.status
     if why := session.why_no_writing(now):
         return f"{in_row(session.picture, glyphs, now).text}: {why.removeprefix('nothing was sent: ')}"
-    pools = status.pools if status else []
+    if status is None:
+        return ""
+    pools = status.pools
     busy, running = sum(pool.busy for pool in pools), sum(pool.running for pool in pools)
-    return f"{plural(running, 'child')}, {busy} busy"
+    wanted = sum(pool.wanted for pool in pools)
+    word = "" if status.state == "running" else f", {state_word(status)}"
+    return f"{running} of {plural(wanted, 'child')}, {busy} busy{word}"
 
 
 def command(order: Order, sessions: Sequence[Session]) -> str:

@@ -1,10 +1,12 @@
 """What the console knows at one moment: the newest status, how old it is, and how the connection stands. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wmcore.model import DaemonState
 from wmcore.protocol.messages import PROTOCOL, Status
+from wmtui.printing import clean
 
 STALE_INTERVALS = 3
 RESTART_SHOWN_SECONDS = 60.0
@@ -104,5 +106,14 @@ def restart_told(before: Status | None, after: Status) -> str:
     if before.instance != after.instance:
         return f"another daemon answers here now: {after.instance} (was {before.instance})"
     if (before.pid, before.started_at) != (after.pid, after.started_at):
-        return f"the daemon was restarted: pid {before.pid} is {after.pid} now"
+        return "; ".join([f"the daemon was restarted: pid {before.pid} is {after.pid} now", *_rescaled(before, after)])
     return ""
+
+
+def _rescaled(before: Status, after: Status) -> Iterator[str]:
+    """A new life begins with the configured number of children, whatever was set in the former one."""
+    was = {pool.name: pool.wanted for pool in before.pools}
+    for pool in after.pools:
+        if was.get(pool.name, pool.wanted) != pool.wanted:
+            name = f"{clean(pool.name)} " if len(after.pools) > 1 else ""
+            yield f"{name}wanted was {was[pool.name]}, is {pool.wanted}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from wmcore.protocol.messages import Child, FailedFilter, FailedGroup, FailedSummary, JobClass, Pool, Status
 from wmtui import forecast
 from wmtui.formatting import age, count
+from wmtui.naming import name_of
 from wmtui.printing import clean, plural
-from wmtui.standing import name_of
 from wmtui.totals import bounded
 
 TYPED_FROM = 101

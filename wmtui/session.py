@@ -7,7 +7,9 @@ from wmcore.protocol.messages import Bulk, FailedGroups, HelloReply, QueuedJob, 
 from wmtui.failedlist import FailedList, retried
 from wmtui.feed import Connecting, Feed, Frame, Greeted, Lost, News
 from wmtui.formatting import stopwatch
+from wmtui.naming import Name, name_of
 from wmtui.picture import Link, Phase, Picture
+from wmtui.printing import clean
 from wmtui.stretch import Stretch
 from wmtui.trend import Trend
 
@@ -17,6 +19,7 @@ class Session:
         """`target`: what names it on a command line; empty where nothing has to."""
         self.feed = feed
         self.target = target
+        self.title: Name | None = None  # what it is called beside others
         self.picture = Picture(interval=feed.interval, read_only=read_only)
         self.failed = FailedList()
         self.failed_text = ""  # its filter, as it was typed
@@ -28,6 +31,11 @@ class Session:
         self.ended: Bulk | None = None  # the newest frame brought the end of it
         self.hello: HelloReply | None = None
         self.held: Status | None = None  # the picture is held still: this is shown, whatever comes
+
+    @property
+    def called(self) -> str:
+        """For people: who it says that it is, before that where it is looked for."""
+        return self.title.text if self.title is not None else name_of(self.status) or clean(self.name)
 
     @property
     def name(self) -> str:

@@ -41,10 +41,6 @@ WORDS = {
 }  # fmt: skip
 
 
-def name_of(status: Status | None) -> str:
-    return "" if status is None else f"{clean(status.host)}/{clean(status.instance)}"
-
-
 def state_word(status: Status) -> str:
     """The daemon's own; it says draining also when nobody is left."""
     drained = status.state == "draining" and all(not each.running for each in status.pools if each.state == "draining")
@@ -100,14 +96,15 @@ def protocol_told(status: Status) -> str:
     return f"the daemon speaks protocol {status.protocol}, this wmtui {PROTOCOL}: use the wmtui of its version"
 
 
-def over_view(picture: Picture, now: float, daemon: str) -> list[list[Cell]]:
-    """The lines that say why what is shown is not live; none where it is. `daemon`: where it is looked for."""
+def over_view(picture: Picture, now: float, daemon: str, called: str) -> list[list[Cell]]:
+    """The lines that say why what is shown is not live; none where it is. `daemon`: where it is looked for; `called`:
+    what it is called, once that is known."""
     phase, status = picture.phase(now), picture.status
     if phase is Phase.LIVE:
         return []
     if phase is Phase.CONNECTING:
         return _connecting(picture, now, daemon)
-    to = clean(status.host) if status is not None else clean(daemon)
+    to = called or clean(daemon)
     first = [Cell(f"{WORDS[phase].loud}{' to ' if phase is Phase.LOST else ': '}{to}", URGENT)]
     if status is not None:
         first.append(Cell(f"data is {stopwatch(picture.age(now))} old", "bold"))

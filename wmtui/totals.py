@@ -9,7 +9,7 @@ from wmcore.protocol.messages import Backend, JobClass, Pool, Status
 from wmtui.cells import Cell, Part, choose_parts
 from wmtui.formatting import age, compact, duration, memory, number, rate, spark
 from wmtui.glyphs import Glyphs
-from wmtui.judging import Reason, State, Thresholds, judge
+from wmtui.judging import Reason, State, Thresholds, judge, of_pool
 from wmtui.printing import clean
 from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top, nice
 
@@ -84,10 +84,12 @@ STYLES = {State.OK: "", State.UNKNOWN: "", State.WARNING: "bold yellow", State.C
 
 
 def wrongs(status: Status) -> list[Reason]:
-    """The gravest first; what a banner says already stands at the end."""
+    """Jobs that wait because their pool was drained stand first: whatever else they cause is due to that. Then the
+    gravest; what a banner says already stands at the end."""
     rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
-    told = [reason for reason in judge(status, Thresholds()).reasons if reason not in rest.reasons]
-    return [*rest.reasons, *_newly_failed(status), *told]
+    drained = _drained_with_jobs(status)
+    found = [*drained, *rest.reasons, *_newly_failed(status)]
+    return [*found, *(reason for reason in judge(status, Thresholds()).reasons if reason not in found)]
 
 
 def worst(status: Status, glyphs: Glyphs, all_key: str = "") -> list[Cell]:
@@ -102,6 +104,13 @@ def worst(status: Status, glyphs: Glyphs, all_key: str = "") -> list[Cell]:
 
 def mark_of(reason: Reason, glyphs: Glyphs) -> str:
     return glyphs.bad if reason.state is State.CRITICAL else "!"
+
+
+def _drained_with_jobs(status: Status) -> list[Reason]:
+    waits = {each.name for each in status.classes if each.queue.ready and not each.paused}
+    drained = [pool for pool in status.pools if pool.state == PoolState.DRAINING and not pool.running]
+    pools = [pool for pool in drained if waits.intersection(pool.workers)]
+    return [reason for pool in pools for reason in of_pool(pool, status.classes)]
 
 
 def _not_draining(status: Status) -> list[Pool]:

@@ -3,6 +3,7 @@ whether the others' rows stay live: `python -m tests.bench.fleet`."""
 
 import asyncio
 import os
+import re
 import signal
 import tempfile
 import time
@@ -44,12 +45,13 @@ def work(fleet: Sequence[Daemon], seconds: float) -> None:
             client.insert_many("jobs.Quick", [{"n": n, "ms": JOB_MS} for n in range(int(seconds * 1000 / JOB_MS))])
 
 
-def states(console: Console, size: tuple[int, int]) -> list[str]:
-    """The word behind the sign in each row, as it stands on the screen."""
+def look(console: Console, size: tuple[int, int]) -> tuple[int, str]:
+    """As it stands on the screen: how many are live by the tab, and what the rows say of the others."""
     screen = pyte.Screen(*size)
     pyte.ByteStream(screen).feed(bytes(console.sent).replace(b"\x1b[<u", b""))
-    words = ("live", "STALE", "CRASHED", "stopped", "LOST", "connecting")
-    return [word for line in screen.display[2:-2] for word in words if f" {word}" in line[:48]]
+    tab = re.search(r"Fleet (\d+)", screen.display[1])
+    others = re.findall(r"[?✗◌▽] (\w+)", "\n".join(line[:40] for line in screen.display[3:-2]))
+    return int(tab[1]) if tab else 0, ", ".join(sorted(others))
 
 
 async def watch(fleet: Sequence[Daemon], size: tuple[int, int], seconds: int, presses: int) -> Row:
@@ -62,14 +64,12 @@ async def watch(fleet: Sequence[Daemon], size: tuple[int, int], seconds: int, pr
     cpu, began, sent, live = console.cpu, time.monotonic(), len(console.sent), []
     while time.monotonic() - began < seconds:
         await console.pump(LOOK_SECONDS)
-        live.append(states(console, size).count("live"))
+        live.append(look(console, size)[0])
     took = time.monotonic() - began
     used, bytes_each = (console.cpu - cpu) / took * 100, (len(console.sent) - sent) / took
     keys = [await answered(console, "jk"[turn // 10 % 2], 0.1 + turn % 7 / 100) for turn in range(presses)]
-    found = states(console, size)
-    others = ", ".join(sorted(word for word in found if word != "live"))
-    row = (f"{size[0]}x{size[1]}", used, bytes_each, min(live), others, median(keys), percentile(keys, 0.95), max(keys),
-           console.resident)  # fmt: skip
+    row = (f"{size[0]}x{size[1]}", used, bytes_each, min(live), look(console, size)[1], median(keys),
+           percentile(keys, 0.95), max(keys), console.resident)  # fmt: skip
     console.end()
     mend(fleet)
     return row

@@ -90,7 +90,7 @@ async def test_an_order_to_several_says_for_each_what_became_of_it_and_nobody_wa
         await row_says(c, "web3", "✗ CRASHED")
         os.kill(hung.pid, signal.SIGSTOP)  # it looks well for a while yet
         await c.press("asterisk")
-        await c.sees("4 marked: D drains")
+        await c.sees("4 marked: D drain")
         await c.press("plus")
         await c.until(lambda: c.app.main.prompt.line.value == "scale +1")
         await c.press("enter")

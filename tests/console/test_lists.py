@@ -11,7 +11,7 @@ from tests.console.daemon import Daemon, golden
 from tests.console.screen import lines_of
 from tests.console.test_golden import busy
 from wmcore.protocol import messages as m
-from wmtui import childrows, failedrows, fleetrows, headline, helptext, judging, poolrows, queuerows
+from wmtui import childrows, failedrows, fleetrows, headline, helptext, judging, poolrows, queuerows, totals
 from wmtui.commandline import nearest
 from wmtui.glyphs import UNICODE
 from wmtui.keymap import DEFAULT, LISTS
@@ -152,12 +152,28 @@ async def test_a_key_that_means_nothing_says_so_and_digits_lead_out_of_a_text(da
 def test_what_is_drained_is_not_draining_any_more() -> None:
     status = golden()
     status.state = status.pools[0].state = "draining"
-    for running, word, reason in ((2, "▽ draining", "is draining, 2 children left"), (0, "▽ drained", "is drained")):
+    status.classes[1].paused = True
+    for running, word, reason in (
+        (2, "▽ draining", "pool default is draining, 2 children left: 3 jobs wait, the oldest for 0.0s"),
+        (0, "▽ drained", "pool default is drained: 3 jobs wait, the oldest for 0.0s"),
+    ):
         status.pools[0].running = running
         left, _ = headline.header(Picture().with_status(status, status.now), UNICODE, status.now)
         assert word in [cell.text for _, cell in left]
-        (found,) = judging.judge(status, judging.Thresholds()).reasons
-        assert reason in found.text
+        found = judging.judge(status, judging.Thresholds()).reasons
+        assert reason in [each.text for each in found]
+
+
+def test_jobs_that_wait_for_a_drained_pool_come_before_all_else() -> None:
+    status = golden()
+    status.pools[0].state, status.pools[0].running = "draining", 0
+    status.classes[1].queue.oldest = 400_000.0
+    first, then = totals.wrongs(status)[:2]
+    assert first.text == "pool default is drained: 415 jobs wait, the oldest for 6m40s"
+    assert then.text.startswith("sandbox.worker.B: the oldest job waiting for 6m40s")
+    for each in status.classes:
+        each.queue.ready = 0
+    assert totals.wrongs(status)[-1].text == "pool default is drained: no child runs until it is resumed"
 
 
 async def test_the_hints_offer_what_the_keys_would_do(daemon: Daemon) -> None:

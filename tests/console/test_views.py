@@ -523,7 +523,7 @@ async def test_a_fleet_each_with_its_own_state(daemon: Daemon, tmp_path: Path) -
             await other.start()
             await c.press("down", "enter")
             c.app.session.feed.retry_now()
-            await c.until(lambda: c.app.called(c.app.session).startswith("web9"))
+            await c.until(lambda: c.app.session.called.startswith("web9"))
             await c.until(lambda: not c.app.disconnected)
             await c.press("D")
             await c.answer("y")

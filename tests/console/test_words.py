@@ -4,7 +4,7 @@ import msgspec
 
 from tests.console.daemon import golden, many_failed
 from wmcore.protocol.messages import Failed, FailedPage, FailedSummary, Pool, Server, Status
-from wmtui import childrows, headline, keymap, poolrows, questions
+from wmtui import childrows, headline, keymap, naming, poolrows, questions
 from wmtui.failedlist import FailedList
 from wmtui.glyphs import ASCII, UNICODE, choose
 from wmtui.pending import Pending, asks, edit
@@ -105,6 +105,11 @@ def test_a_restart_is_told_for_a_while() -> None:
         == "the daemon was restarted: pid 4711 is 5000 now  up 0.0s"
     )
     assert headline.banners(picture.with_status(after, NOW + 100), UNICODE, NOW + 100) == []
+    after.pools[0].wanted = 3
+    before = golden()
+    before.pools[0].wanted = 12
+    again = live(before).with_status(after, NOW + 1)
+    assert again.restarted == "the daemon was restarted: pid 4711 is 5000 now; wanted was 12, is 3"
     after = golden()
     after.instance = "other"
     assert "another daemon" in live().with_status(after, NOW).restarted
@@ -155,6 +160,21 @@ def test_another_protocol_is_said() -> None:
     status = golden()
     status.protocol = 3
     assert "protocol 3, this wmtui 1" in said(headline.banners(live(status), UNICODE, NOW))[0]
+
+
+def test_daemons_are_called_by_what_tells_them_apart() -> None:
+    def one(host: str, instance: str) -> Status:
+        return msgspec.structs.replace(golden(), host=host, instance=instance)
+
+    def called(*statuses: Status | None) -> list[tuple[str, str] | None]:
+        return [name and (name.text, name.short) for name in naming.names(statuses)]
+
+    shop, mail, far = one("web1", "shop-1a2b3c4d"), one("web1", "mail-00000000"), one("web2", "shop-1a2b3c4d")
+    assert called(shop, None, mail) == [("web1/shop", "shop"), None, ("web1/mail", "mail")]
+    assert called(shop, far) == [("web1/shop", "web1"), ("web2/shop", "web2")]
+    assert called(shop, mail, far) == [("web1/shop", "web1/shop"), ("web1/mail", "mail"), ("web2/shop", "web2")]
+    other = one("web1", "shop-deadbeef")
+    assert called(shop, other) == [("web1/shop-1a2b3c4d", "shop-1a2b3c4d"), ("web1/shop-deadbeef", "shop-deadbeef")]
 
 
 # -- the number that is not applied, the questions --------------------------------------------------------------------

@@ -86,11 +86,12 @@ class MainScreen(ConsoleScreen):
             width, height = self.app.size
             self._lines("small").set_lines([headline.too_small(app.picture, app.glyphs, now, width, height)])
             return
-        self._lines("header").set_parts(*headline.header(app.picture, app.glyphs, now, app.held_for()))
+        title = app.session.title
+        self._lines("header").set_parts(*headline.header(app.picture, app.glyphs, now, app.held_for(), title))
         live = sum(each.picture.phase(now) is Phase.LIVE for each in app.sessions)
         self._lines("tabs").set_parts(headline.tabs(self.number, app.picture, len(app.sessions), live), [])
         alone = self.view is not self.fleet_view  # there each row says how its daemon stands
-        banners = headline.banners(app.picture, app.glyphs, now, app.session.name) if alone else []
+        banners = headline.banners(app.picture, app.glyphs, now, app.session.name, title) if alone else []
         self._lines("banner").set_lines(banners)
         self.view.set_dimmed(app.disconnected and app.picture.phase(now) is not Phase.CONNECTING)
         self._paint_status()
@@ -206,7 +207,7 @@ class MainScreen(ConsoleScreen):
 
     def _words(self, line: str) -> Sequence[str]:
         app = self.console_app
-        daemons = [app.called(each) for each in app.sessions]
+        daemons = [each.called for each in app.sessions]
         return commandline.candidates(line, app.status, list(self.view.orders()), daemons)
 
     def _candidates(self, line: str) -> Sequence[str]:
@@ -217,7 +218,9 @@ class MainScreen(ConsoleScreen):
         if self.prompt.kind != "command":
             return None
         line = self.prompt.line.value
-        return Cell(clean("  ".join(self._words(line)) or commandline.usage(line)), "bold")
+        n = len(self.fleet_view.table.marks)
+        to = f"to {n} daemons: " if n and self.view is self.fleet_view else ""
+        return Cell(to + clean("  ".join(self._words(line)) or commandline.usage(line)), "bold")
 
     def on_input_changed(self) -> None:
         self._paint_status()

@@ -93,8 +93,7 @@ class Fleet(View):
 
     def marked(self) -> str:
         n = len(self.table.marks)
-        keys = "D drains, R replaces their children, : scale +1, stop ..."
-        return f"{n} marked: {keys}; u takes the marks away" if n else ""
+        return f"{n} marked: D drain, R replace children, : scale +1, stop ...; u unmark" if n else ""
 
     def action_drain(self) -> None:
         """As long as one of them is not draining, they are to drain."""
