@@ -1,7 +1,7 @@
 # make demo   daemon, jobs and console on SQLite, on a fresh clone (TYPE=Gearman: with a gearmand)
 # make test   everything that CI runs (JOBS=4: so many tests at a time)
 # make soak   the storms in full
-# make bench  what it costs and how fast it is, also as build/bench.json (QUICK=1: some two minutes; PARTS="million ...")
+# make bench  what it costs and how fast it is, also as build/bench.json (QUICK=1: some two minutes; PARTS="million fleet ...")
 # make clean  remove the virtual environment and what runs left behind
 
 PYTHON ?= python3

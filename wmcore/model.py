@@ -46,6 +46,17 @@ class BulkState(StrEnum):
         return self not in (BulkState.RUNNING, BulkState.STOPPING)
 
 
+class Fate(StrEnum):
+    """Of the job that a retry made of a failed one."""
+
+    WAITING = "waiting"  # in the queue
+    RUNNING = "running"
+    DONE = "done"  # not in the queue any more, and not among the failed jobs
+    FAILED = "failed"  # again, and for good: it has a record of its own
+    GONE = "gone"  # not in the queue any more: whether it is done, or waits to be tried again, nobody can say
+    UNKNOWN = "unknown"  # its queue does not answer, or is not ours any more
+
+
 class LogLevel(StrEnum):
     """Of a line of the log; later ones are graver."""
 

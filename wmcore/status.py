@@ -211,11 +211,11 @@ def _percentiles(measured: Measured) -> messages.Percentiles:
 def _failed(manager: "Manager") -> messages.Failed:
     if not manager.state.ready:
         return messages.Failed()
-    recent = [failed_summary(row) for row in manager.queue.failed_recent]
+    recent = [failed_summary(row, arg) for row, arg in manager.queue.failed_recent]
     return messages.Failed(count=manager.queue.failed_count, recent=recent)
 
 
-def failed_summary(row: FailedRow, arg: str = "") -> messages.FailedSummary:
+def failed_summary(row: FailedRow, arg: str) -> messages.FailedSummary:
     return messages.FailedSummary(
         id=row.id,
         class_name=row.funcname,
@@ -226,6 +226,9 @@ def failed_summary(row: FailedRow, arg: str = "") -> messages.FailedSummary:
         host=row.host,
         slot=row.slot,
         retried_as=row.retried_as,
+        retried_at=row.retried_at,
+        fate=row.fate,
+        failed_as=row.failed_as,
         fingerprint=row.fingerprint,
         arg=arg,
     )

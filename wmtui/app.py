@@ -172,6 +172,8 @@ class ConsoleApp(App[None]):
             self.say(f"the question was withdrawn: {why}", error=True)
         self.saying.tick()
         self._tick_pending()
+        for session in self.sessions:
+            Desk(self, session).look_at_retries()
         self.main.view.tick(self.now())
         self.picture_changed()
 

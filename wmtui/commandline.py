@@ -65,7 +65,7 @@ def names() -> list[str]:
 POOL_VERBS = {"scale", "drain", "resume", "recycle"}
 CLASS_VERBS = {"pause", "unpause"}
 SLOT_VERBS = {"recycle", "kill"}
-OPTIONS = {"jobs": ("--class", "--state", "--text"), "failed": ("--all", "--class", "--error", "--no-retried"),
+OPTIONS = {"jobs": ("--class", "--state", "--text"), "failed": ("--all", "--class", "--error", "--retried", "--both"),
            "log": ("--error", "--level", "--text"), "stop": ("--now",)}  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wmcore.errors import WmError
-from wmcore.protocol.messages import Request, Status
+from wmcore.protocol.messages import FailedSummary, LookFailed, Request, Status
 from wmtui.failedlist import FailedList
+from wmtui.printing import clean
 from wmtui.questions import Question
 from wmtui.session import Session
 
@@ -26,6 +27,12 @@ class Desk:
     def failed(self) -> FailedList:
         return self._session.failed
 
+    @property
+    def called(self) -> str:
+        """Short: for titles, and to be typed."""
+        title, status = self._session.title, self._session.status
+        return title.short if title is not None else clean(status.host) if status is not None else self._session.called
+
     def refuses_writing(self) -> bool:
         """May nothing be sent now? Says why."""
         why = self._session.why_no_writing(self._app.now())
@@ -44,11 +51,25 @@ class Desk:
         self._app.ask(question.at(self._session.target), yes, lambda: self._session.why_no_writing(self._app.now()))
 
     def say(self, text: str, error: bool = False) -> None:
-        self._app.say(text, error)
+        """By which daemon, where there are several."""
+        self._app.say(text if len(self._app.sessions) == 1 else f"{self._session.called}: {text}", error)
 
     def retried(self, ids: set[str]) -> None:
-        self._session.retried(ids)
+        self._session.retried(ids, self._app.now())
         self._app.main.all_changed()
+
+    def look_at_retries(self) -> None:
+        """What has become of them? Nothing is said where the daemon is too old to know."""
+        session, now = self._session, self._app.now()
+        if session.disconnected(now) or not (ids := session.retries.due(now)):
+            return
+
+        def take(records: list[FailedSummary]) -> None:
+            if said := session.looked(records, ids):
+                self.say(said)
+            self._app.main.all_changed()
+
+        self.send(LookFailed(ids=ids), take, lambda error: None)
 
     def deleted(self, ids: set[str]) -> None:
         self._session.deleted(ids)

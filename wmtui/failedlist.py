@@ -1,14 +1,18 @@
-"""What the console knows of the failed list: its newest end comes with every status, the rest by pages. Pure."""
+"""What the console knows of the failed list: its newest end comes with every status, the rest by pages. It is a list of
+what is open, if nobody asks for another one; what was retried from here stays in it for a while. Pure."""
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from wmcore.model import COUNT_LIMIT
-from wmcore.protocol.messages import Failed, FailedFilter, FailedPage, FailedSummary, ListFailed
+from wmcore.protocol.messages import Failed, FailedFilter, FailedGroup, FailedPage, FailedSummary, ListFailed
+from wmtui.retries import among
 from wmtui.stretch import MOST, PAGE, Stretch, Want
 
-EVERYTHING = FailedFilter()
+OPEN = FailedFilter(retried=False)
+"""The list as it comes: what nobody has retried."""
 
 
 def matches(record: FailedSummary, asked: FailedFilter) -> bool:
@@ -23,12 +27,19 @@ def matches(record: FailedSummary, asked: FailedFilter) -> bool:
     )
 
 
+def in_group(asked: FailedFilter, group: FailedGroup) -> FailedFilter:
+    """Of what the groups were made of, this one: a fingerprint is of one class, which need not be looked at then."""
+    class_name = asked.class_name if not group.fingerprint else None
+    return msgspec.structs.replace(asked, class_name=class_name, fingerprint=group.fingerprint)
+
+
 class FailedList(Stretch[FailedSummary]):
     def __init__(self) -> None:
         super().__init__()
         self.count: int | None = None  # of the filter
         self.at_least = False
-        self.filter = EVERYTHING
+        self.filter = OPEN
+        self._kept: dict[str, FailedSummary] = {}
         self._recent: list[FailedSummary] = []
         self._all: int | None = None
 
@@ -36,7 +47,7 @@ class FailedList(Stretch[FailedSummary]):
         """Another filter: what is here is of no use any more."""
         self.filter = asked
         self.forget()
-        self.count, self.at_least, self._recent = None, False, []
+        self.count, self.at_least, self._recent, self._kept = None, False, [], {}
 
     def merge(self, failed: Failed) -> bool:
         """Take a status's newest records in. True where the list has changed."""
@@ -44,11 +55,12 @@ class FailedList(Stretch[FailedSummary]):
             return False
         before = (self.records, self.count)
         self._all, self._recent = failed.count, list(failed.recent)
-        if self.filter == EVERYTHING:
+        if self.filter == OPEN:
             self.count = failed.count
             self._merge_all(failed.recent)
         elif self.begun and self.before is None:
             self._merge_matching(failed.recent)
+        self._put_kept_back()
         return before != (self.records, self.count)
 
     def _merge_all(self, recent: Sequence[FailedSummary]) -> None:
@@ -87,7 +99,12 @@ class FailedList(Stretch[FailedSummary]):
         if self.before is None:
             return 0
         counted = self.count is not None and not self.at_least and self.count < COUNT_LIMIT
-        return (self.count or 0) - len(self.records) if counted and self.cursor is None else None
+        return (self.count or 0) - self.listed if counted and self.cursor is None else None
+
+    @property
+    def listed(self) -> int:
+        """How many of those that are counted are here."""
+        return len(self.records) - sum(each.id in self._kept for each in self.records)
 
     def request(self, want: Want) -> ListFailed:
         """The first page of "newest" goes by the status where there is no filter, so it needs no cursor of its own."""
@@ -100,25 +117,40 @@ class FailedList(Stretch[FailedSummary]):
     def take_page(self, want: Want, page: FailedPage) -> None:
         if page.total is not None:
             self.count, self.at_least = page.total, page.at_least
-        if want == "first" and self.before is None and self.records and self.filter == EVERYTHING:
+        if want == "first" and self.before is None and self.records and self.filter == OPEN:
             self.take("next", page.records, page.cursor, None, page.partial, page.scanned)  # behind the status's
             self.records.sort(key=lambda record: -record.failed_at)
         else:
             self.take(want, page.records, page.cursor, page.before, page.partial, page.scanned)
+        self._put_kept_back()
 
     def remove(self, ids: Collection[str]) -> None:
         kept = [record for record in self.records if record.id not in ids]
-        if self.count is not None and self.filter != EVERYTHING:
+        if self.count is not None and self.filter != OPEN:
             self.count -= len(self.records) - len(kept)
         self.records = kept
+        self._kept = {each: record for each, record in self._kept.items() if each not in ids}
 
-    def mark_retried(self, ids: Collection[str]) -> None:
-        """Until a status or page tells what the new jobs are called."""
-        self.records = retried(self.records, ids)
+    # -- what was retried from here ----------------------------------------------------------------------------------
 
+    def keep(self, retried: Iterable[FailedSummary]) -> None:
+        """These were, and this is what is known of it: whichever of them are here stay."""
+        known = {record.id: record for record in retried}
+        if self.filter.retried is False:
+            new = [record.id for record in self.records if record.id in known and record.id not in self._kept]
+            self._kept = {each: known.get(each, record) for each, record in self._kept.items()}
+            self._kept |= {each: known[each] for each in new}
+            if self.count is not None and self.filter != OPEN:
+                self.count -= len(new)
+        self.records = [known.get(record.id, record) for record in self.records]
 
-def retried(records: Sequence[FailedSummary], ids: Collection[str]) -> list[FailedSummary]:
-    return [
-        msgspec.structs.replace(record, retried_as=record.retried_as or "?") if record.id in ids else record
-        for record in records
-    ]
+    def release(self, ids: Collection[str]) -> None:
+        """They need not stay any longer."""
+        gone = self._kept.keys() & set(ids)
+        self.records = [record for record in self.records if record.id not in gone]
+        self._kept = {each: record for each, record in self._kept.items() if each not in gone}
+
+    def _put_kept_back(self) -> None:
+        if self._kept:
+            oldest = -math.inf if self.cursor is None or not self.records else self.records[-1].failed_at
+            self.records = among(self.records, list(self._kept.values()), oldest)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from wmcore.model import COUNT_LIMIT
+from wmcore.model import COUNT_LIMIT, Fate
 from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import age, moment
 from wmtui.printing import clean
+from wmtui.retries import word
 
 FAILED_COLUMNS = (
     Column("when", Cell("FAILED AT", short="FAILED"), 8, most=11),
@@ -16,6 +17,7 @@ FAILED_COLUMNS = (
     Column("job", Cell("JOB"), 8, rank=7, most=24, cut="left"),
     Column("where", Cell("WHERE"), 10, rank=8, most=24),
     Column("error", Cell("ERROR"), 24, most=400),
+    Column("arg", Cell("ARGUMENT"), 16, rank=4, most=200),
 )
 
 GROUP_COLUMNS = (
@@ -24,6 +26,7 @@ GROUP_COLUMNS = (
     Column("last", Cell("LAST"), 6, right=True),
     Column("first", Cell("FIRST"), 6, rank=1, right=True),
     Column("error", Cell("ERROR"), 24, most=400),
+    Column("example", Cell("NEWEST SAID"), 24, rank=5, most=400),
 )
 
 
@@ -35,7 +38,9 @@ def failed_rows(records: Sequence[FailedSummary], now: float) -> Rows:
 def failed_row(record: FailedSummary, now: float) -> Row:
     dim = "dim" if record.retried_as else ""
     slot = "" if record.slot is None else f"/{record.slot}"
-    retried = "(retried) " if record.retried_as else ""
+    fate = ""
+    if record.retried_as:
+        fate = "failed again: " if record.fate == Fate.FAILED else f"retry {word(record) or clean(record.retried_as)}: "
     cells = (
         Cell(moment(record.failed_at, now), dim),
         Cell(clean(record.class_name), dim),
@@ -43,7 +48,8 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(clean(record.id), dim),
         Cell(clean(record.job), dim),
         Cell(clean(record.host) + slot, dim),
-        Cell(retried + clean(record.error), dim),
+        Cell(fate + clean(record.error), dim),
+        Cell(clean(record.arg), dim),
     )
     return Row(record.id, cells)
 
@@ -64,5 +70,6 @@ def group_row(group: FailedGroup, now: float) -> Row:
         Cell(age(now - group.last)),
         Cell(age(now - group.first)),
         Cell(clean(group.error or "(failed before there were groups)")),
+        Cell(clean(group.example)),
     )
     return Row(group.fingerprint, cells)

@@ -64,17 +64,24 @@ def matching(items: Sequence[Any], terms: Sequence[Term], fields: Fields) -> Seq
     return [item for item in items if all(term.matches(item, fields) for term in terms)]
 
 
-FAILED_NAMES = ("class", "error", "age")
+FAILED_NAMES = ("class", "error", "age", "retried")
+RETRIED = {"no": False, "yes": True, "any": None}
+"""What is open, what was retried, both."""
 
 
 def failed_filter(text: str, now: float) -> FailedFilter:
-    """The same line for failed jobs, whose list the daemon filters. Raises UsageError for what it cannot ask."""
-    asked = FailedFilter()
+    """The same line for failed jobs, whose list the daemon filters: for those that are open, if it does not say
+    otherwise. Raises UsageError for what it cannot ask."""
+    asked = FailedFilter(retried=False)
     words: list[str] = []
     for term in parse(text, FAILED_NAMES):
         if term.negated:
             raise UsageError("filter: the daemon cannot leave out by a word; it knows class:NAME, error~TEXT, age<1h")
-        if term.name == "class":
+        if term.name == "retried":
+            if term.value not in RETRIED:
+                raise UsageError("filter: retried goes retried:yes, retried:no, retried:any")
+            asked.retried = RETRIED[term.value]
+        elif term.name == "class":
             asked.class_name = _as_typed(text, term)
         elif term.name == "age" and term.number is not None:
             if term.sign == "<":
@@ -94,7 +101,7 @@ def said_of(asked: FailedFilter) -> str:
     words = [f"class={asked.class_name}"] if asked.class_name else []
     words += [asked.error] if asked.error else []
     words += [f"group {asked.fingerprint}"] if asked.fingerprint is not None else []
-    words += ["retried" if asked.retried else "not retried"] if asked.retried is not None else []
+    words += {None: ["retried:any"], True: ["retried:yes"], False: []}[asked.retried]
     return " ".join(words)
 
 

@@ -16,7 +16,7 @@ from wmtui.printing import clean, plural
 from wmtui.scales import nice
 from wmtui.session import Session
 from wmtui.standing import WORDS, at_work, protocol_told, restart_told, retry_told, shortly, state_text
-from wmtui.totals import bounded, together, worst
+from wmtui.totals import STYLES, bounded, mark_of, together, well, wrongs
 
 NAME = 14
 FLEET_COLUMNS = (
@@ -149,7 +149,7 @@ def off(session: Session, now: float) -> Cell:
         return Cell(f"waiting for {picture.link.step}" if picture.link.step else "")
     if phase in (Phase.STALE, Phase.RESYNC):
         return Cell(why)
-    return Cell(f"{retry_told(picture, now)}: {why}")
+    return Cell(f"{why}; {retry_told(picture, now)}")
 
 
 def note(picture: Picture, status: Status, now: float, glyphs: Glyphs) -> Cell:
@@ -163,8 +163,11 @@ def note(picture: Picture, status: Status, now: float, glyphs: Glyphs) -> Cell:
         if not any(pool.running for pool in draining):
             return Cell(f"{names} drained: no children", "bold yellow")
         return Cell(f"{names} draining: {_said(at_work(draining, status))}", "bold yellow")
-    mark, text = worst(status, glyphs)
-    return Cell(f"{mark.text} {text.text}", text.style)
+    reasons = wrongs(status)
+    if not reasons:
+        return Cell(f"{glyphs.good} {well(status)}")
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return Cell(f"{mark_of(reasons[0], glyphs)} {clean(reasons[0].text)}{more}", STYLES[reasons[0].state])
 
 
 def _said(parts: Sequence[Cell]) -> str:

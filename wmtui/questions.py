@@ -86,15 +86,16 @@ def drain(status: Status, pool: Pool) -> Question:
     return Question(f"Drain pool {clean(pool.name)}?", lines, "drain", command=command("drain", pool.name))
 
 
-def drain_daemon(status: Status) -> Question:
+def drain_daemon(status: Status, name: str) -> Question:
+    """`name`: what the daemon is called here, and has to be typed."""
     running, busy = sum(pool.running for pool in status.pools), sum(pool.busy for pool in status.pools)
     lines = (
         _on(status),
         f"pools  {clean(', '.join(pool.name for pool in status.pools))}: {running} running, {busy} busy",
-        "then   no new jobs are taken on this host; each child leaves after its job",
+        "then   it takes no new jobs; each child leaves after its job",
         *_longest(status, status.children),
     )
-    return Question(f"Drain all of {clean(status.host)}?", lines, "drain", word=status.host, command="wmtui drain")
+    return Question(f"Drain all of {name}?", lines, "drain", word=name, command="wmtui drain")
 
 
 def resume(status: Status, pool: Pool) -> Question:
@@ -188,7 +189,7 @@ def bulk(status: Status, action: str, asked: FailedFilter, expected: int, at_lea
     """`said`: the filter, in the operator's words."""
     lines = (
         _on(status),
-        f"filter {clean(said) or 'none: all failed jobs'}",
+        f"filter {clean(said) or 'none: all failed jobs that nobody has retried'}",
         RETRIED if action == "retry" else DELETED,
         "       a hundred at a time, newest first; b stops it",
         "Refused if the number has moved by then.",
@@ -203,18 +204,18 @@ def bulk_command(action: str, asked: FailedFilter) -> str:
     words += ["--class", asked.class_name] if asked.class_name else []
     words += ["--error", asked.error] if asked.error else []
     words += ["--fingerprint", asked.fingerprint] if asked.fingerprint is not None else []
-    words += ["--retried" if asked.retried else "--no-retried"] if asked.retried is not None else []
+    words += {None: ["--both"], True: ["--retried"], False: []}[asked.retried]
     return command(*words)
 
 
-def group(status: Status, action: str, each: FailedGroup) -> Question:
-    asked = FailedFilter(class_name=each.class_name, fingerprint=each.fingerprint)
+def group(status: Status, action: str, each: FailedGroup, asked: FailedFilter) -> Question:
     said = f"{each.class_name or 'several classes'}: {each.error or '(failed before there were groups)'}"
     question = bulk(status, action, asked, each.count, each.at_least, said)
     return replace(question, lines=(question.lines[0], f"error  {clean(said)}", *question.lines[2:]))
 
 
-def stop_daemon(status: Status, now: bool) -> Question:
+def stop_daemon(status: Status, name: str, now: bool) -> Question:
+    """`name`: what the daemon is called here, and has to be typed."""
     busy = [child for child in status.children if child.job_since is not None]
     lines = [_on(status), f"state  {clean(status.state)}, {plural(len(status.children), 'child')}, {len(busy)} busy"]
     if now:
@@ -222,8 +223,8 @@ def stop_daemon(status: Status, now: bool) -> Question:
     else:
         lines += ["then   the daemon ends when the jobs in hand are done", *_longest(status, status.children)]
     words = command("stop", *(["--now"] if now else []))
-    title = f"Stop the daemon on {clean(status.host)}{' at once' if now else ''}?"
-    return Question(title, tuple(lines), "stop", word=status.host, command=words)
+    title = f"Stop the daemon {name}{' at once' if now else ''}?"
+    return Question(title, tuple(lines), "stop", word=name, command=words)
 
 
 def _what(records: Sequence[FailedSummary]) -> list[str]:

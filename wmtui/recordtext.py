@@ -9,6 +9,7 @@ from wmtui.formatting import age, count, duration, memory, number, rate, stamp
 from wmtui.glyphs import Glyphs
 from wmtui.judging import Reason
 from wmtui.printing import clean, clean_block
+from wmtui.retries import fate
 from wmtui.totals import STYLES, mark_of
 
 MOST = 100_000
@@ -42,7 +43,7 @@ def _facts(record: FailedRecord) -> list[tuple[str, str]]:
         if value is not None:
             facts.append((name, clean(value)))
     if record.retried_as is not None:
-        facts.append(("retried as", clean(record.retried_as)))
+        facts.append(("retried", clean(fate(record).removeprefix("retried "))))
     return facts
 
 

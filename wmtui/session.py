@@ -1,15 +1,17 @@
 """One daemon as this console knows it: its connection, its picture, the lists that were fetched from it."""
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from wmcore.protocol.messages import Bulk, FailedGroups, HelloReply, QueuedJob, Status
-from wmtui.failedlist import FailedList, retried
+from wmcore.protocol.messages import Bulk, FailedGroups, FailedSummary, HelloReply, QueuedJob, Status
+from wmtui.failedlist import FailedList
 from wmtui.feed import Connecting, Feed, Frame, Greeted, Lost, News
 from wmtui.formatting import stopwatch
 from wmtui.naming import Name, name_of
 from wmtui.picture import Link, Phase, Picture
 from wmtui.printing import clean
+from wmtui.retries import Retries, among
 from wmtui.stretch import Stretch
 from wmtui.trend import Trend
 
@@ -24,6 +26,7 @@ class Session:
         self.failed = FailedList()
         self.failed_text = ""  # its filter, as it was typed
         self.groups: FailedGroups | None = None
+        self.retries = Retries()
         self.jobs: Stretch[QueuedJob] = Stretch()
         self.jobs_of: str | None = None  # the class
         self.jobs_text = ""  # their filter, as it was typed
@@ -57,15 +60,35 @@ class Session:
     def why_no_writing(self, now: float) -> str:
         return self.picture.why_no_writing(now)
 
-    def retried(self, ids: Collection[str]) -> None:
-        """Said at once, not with the next status."""
-        self.failed.mark_retried(ids)
-        for status in (self.picture.status, self.held):
-            if status is not None:
-                status.failed.recent = retried(status.failed.recent, ids)
+    def retried(self, ids: Collection[str], now: float) -> None:
+        """Said at once, not with the next status; and from now on it is looked at what becomes of them."""
+        recent = self.shown.failed.recent if self.shown else []
+        known = {record.id: record for record in (*recent, *self.failed.records)}
+        self.retries.add([known[each] for each in ids if each in known], now)
+        self.failed.keep(self.retries.kept)
+
+    def looked(self, records: Sequence[FailedSummary], asked: Collection[str]) -> str:
+        """What became of the retries; returns what is to be said of it."""
+        said = self.retries.take(records, asked)
+        self.failed.keep(self.retries.kept)
+        return said
+
+    def leave_settled(self) -> None:
+        """Whoever opens the list anew wants to see what is open."""
+        before = {record.id for record in self.retries.kept}
+        self.retries.drop_settled()
+        self.failed.release(before - {record.id for record in self.retries.kept})
+
+    def recent(self) -> Sequence[FailedSummary]:
+        """The newest failed jobs, and at their place among them those that were retried from here."""
+        recent = self.shown.failed.recent if self.shown else []
+        whole = self.shown is not None and self.shown.failed.count == len(recent)
+        oldest = recent[-1].failed_at if recent and not whole else -math.inf
+        return among(recent, self.retries.kept, oldest)
 
     def deleted(self, ids: Collection[str]) -> None:
         self.failed.remove(ids)
+        self.retries.drop(ids)
         for status in (self.picture.status, self.held):
             if status is not None:
                 status.failed.recent = [record for record in status.failed.recent if record.id not in ids]

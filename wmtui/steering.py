@@ -31,6 +31,7 @@ from wmcore.protocol.messages import (
 )
 from wmtui import bulkwords, questions
 from wmtui.desk import Desk
+from wmtui.failedlist import in_group
 from wmtui.pending import asks
 from wmtui.printing import clean, plural
 from wmtui.questions import Question
@@ -66,11 +67,10 @@ class Steering:
         if status is None:
             self._desk.say("nothing is known of this daemon yet", error=True)
         elif all(pool.state == "draining" for pool in status.pools):
-            told = f"{clean(status.host)} resumes"
-            self._do(None, Resume(), lambda _: self._desk.say(told))
+            self._do(None, Resume(), lambda _: self._desk.say("all pools resume"))
         else:
-            told = f"{clean(status.host)} drains; D resumes it"
-            self._do(questions.drain_daemon(status), Drain(), lambda _: self._desk.say(told))
+            question = questions.drain_daemon(status, self._desk.called)
+            self._do(question, Drain(), lambda _: self._desk.say("all pools drain; D resumes them"))
 
     def pause(self, each: JobClass) -> None:
         told = f"class {clean(each.name)} is paused; P lets it run again"
@@ -129,8 +129,8 @@ class Steering:
         self._start_bulk(question, action, asked, expected, at_least)
 
     def bulk_group(self, action: str, group: FailedGroup) -> None:
-        asked = FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint)
-        question = questions.group(self._seen(), action, group)
+        asked = in_group(self._desk.failed.filter, group)
+        question = questions.group(self._seen(), action, group, asked)
         self._start_bulk(question, action, asked, group.count, group.at_least)
 
     def _start_bulk(
@@ -154,7 +154,7 @@ class Steering:
             self._do(None, StopBulk(id=run.id), told)
 
     def stop_daemon(self, now: bool) -> None:
-        question = questions.stop_daemon(self._seen(), now)
+        question = questions.stop_daemon(self._seen(), self._desk.called, now)
         self._do(question, Stop(now=now), lambda _: self._desk.say("the daemon is stopping"))
 
     # ----------------------------------------------------------------------------------------------------------------

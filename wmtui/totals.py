@@ -96,10 +96,15 @@ def worst(status: Status, glyphs: Glyphs, all_key: str = "") -> list[Cell]:
     """The one line: a mark, and what it means. `all_key` shows the others."""
     reasons = wrongs(status)
     if not reasons:
-        return [Cell(glyphs.good), Cell(clean(judge(status, Thresholds()).summary))]
+        return [Cell(glyphs.good), Cell(well(status))]
     more = f"1 of {len(reasons)}{f' ({all_key} shows all)' if all_key else ''}: " if len(reasons) > 1 else ""
     style = STYLES[reasons[0].state]
     return [Cell(mark_of(reasons[0], glyphs), style), Cell(more + clean(reasons[0].text), style)]
+
+
+def well(status: Status) -> str:
+    """What there is to say where nothing is wrong."""
+    return clean(judge(status, Thresholds()).summary)
 
 
 def mark_of(reason: Reason, glyphs: Glyphs) -> str:

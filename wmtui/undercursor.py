@@ -97,9 +97,9 @@ class Target:
         """The row in full, to be taken away."""
         if self.pane == "failed":
             record = next((each for each in self.records if each.id == self.key), None)
-            return clean(f"{record.id} {record.class_name}: {record.error}") if record else ""
+            return clean(f"{record.id} {record.class_name}: {record.error} {record.arg}").rstrip() if record else ""
         if (group := self.group()) is not None:
-            return clean(f"{group.class_name or 'several classes'}: {group.error}")
+            return clean(f"{group.newest} {group.class_name or 'several classes'}: {group.example or group.error}")
         if (job := self.job()) is not None:
             return clean(f"{job.id} {job.class_name} {job.arg}")
         if (child := self.child()) is not None:

@@ -78,12 +78,16 @@ class Daemon:
 
     def commands(self) -> list[m.Request]:
         """The requests that change something, in their order."""
-        looking = m.Subscribe | m.Hello | m.ListFailed | m.GetFailed | m.GroupFailed | m.ListJobs | m.TailLog
+        looking = (
+            m.Subscribe | m.Hello | m.ListFailed | m.LookFailed | m.GetFailed | m.GroupFailed | m.ListJobs | m.TailLog
+        )
         return [each for each in self.asked if not isinstance(each, looking)]
 
     def set_failed(self, records: list[m.FailedSummary], recent: int = 50) -> None:
+        """The status has those that are open."""
         self.failed = records
-        self.status.failed = m.Failed(count=min(len(records), COUNT_LIMIT), recent=records[:recent])
+        still = [each for each in records if each.retried_as is None]
+        self.status.failed = m.Failed(count=min(len(still), COUNT_LIMIT), recent=still[:recent])
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -231,8 +235,13 @@ class Daemon:
         ids = request.ids or []
         for each in self.failed:
             if each.id in ids:
-                each.retried_as = f"{each.job}r"
+                each.retried_as, each.retried_at, each.fate = f"{each.job}r", self.status.now, "waiting"
+        if self.failed:
+            self.set_failed(self.failed)
         return m.FailedChanged(done=ids)
+
+    def on_LookFailed(self, request: m.LookFailed) -> list[m.FailedSummary]:  # noqa: N802
+        return [each for each in self.failed if each.id in request.ids]
 
     def on_DeleteFailed(self, request: m.DeleteFailed) -> m.FailedChanged:  # noqa: N802
         ids = set(request.ids or [])

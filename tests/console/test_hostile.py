@@ -32,7 +32,7 @@ def poisoned() -> m.Status:
     for child in status.children:
         child.pool = child.class_name = child.job = child.state = NASTY
     for record in status.failed.recent:
-        record.id = record.class_name = record.job = record.error = record.host = NASTY
+        record.id = record.class_name = record.job = record.error = record.host = record.arg = NASTY
     status.failed.recent = status.failed.recent[:1]
     status.backend.ok = False
     status.backend.servers = [m.Server(name=NASTY, ok=False, error=NASTY)]
@@ -102,6 +102,45 @@ async def test_every_text_field_is_shown_as_it_is(daemon: Daemon, size: tuple[in
         await c.sees("argument")
         assert harmless(c.text) and "[/foo]" in c.text
         assert [len(line) for line in c.text.splitlines() if len(line) > size[0]] == []
+
+
+async def test_what_became_of_a_retry_is_shown_as_it_is(daemon: Daemon) -> None:
+    """In the list, the status line, the record and the groups."""
+    (record,) = poisoned().failed.recent
+
+    def retried(fate: str) -> list[m.FailedSummary]:
+        return [msgspec.structs.replace(record, retried_as=NASTY, retried_at=1.0, fate=fate, failed_as=NASTY)]
+
+    group = m.FailedGroup(
+        fingerprint=NASTY, class_name=NASTY, error=NASTY, count=1, first=0.0, last=1.0, newest=NASTY, example=NASTY
+    )
+    whole = record_of(record)
+    whole.retried_as = whole.fate = whole.failed_as = NASTY
+    daemon.answers = {
+        m.ListFailed: lambda _: m.FailedPage(records=retried(NASTY), total=1),
+        m.LookFailed: lambda _: retried("failed"),
+        m.RetryFailed: lambda request: m.FailedChanged(done=request.ids),
+        m.GetFailed: lambda _: whole,
+        m.GroupFailed: lambda _: m.FailedGroups(groups=[group]),
+    }
+    daemon.set_failed([record])
+    async with console(daemon, (160, 40)) as c:
+        await c.press("4", "r")
+        await c.sees("retry waits")
+        c.now.value += 1.5
+        c.app.tick()
+        await c.sees("retried: failed again as")
+        assert harmless(c.text)
+        await c.press("slash")
+        await c.fill("retried:yes")
+        await c.sees("retry [/foo]")
+        assert harmless(c.text)
+        await c.press("enter")
+        await c.sees("as job [/foo]")
+        assert harmless(c.text)
+        await c.press("q", "f")
+        await c.sees("1 group by class")
+        assert harmless(c.text)
 
 
 @given(st.text(max_size=40))

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from tests.console.console import Console, console
@@ -107,13 +108,46 @@ async def test_retry_one_and_delete_one(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("shift+tab", "r")
         await c.asked(m.RetryFailed(ids=["0-12"]))
-        await c.sees("(retried) Failed 'A' 1")
+        await c.sees("retry waits: Failed 'A' 1")
         await c.press("j", "X")
         await c.sees("Delete 1 failed job?")
         await c.answer("y")
         await c.asked(m.DeleteFailed(ids=["0-11"]))
         await c.sees("deleted 0-11")
         assert "killed by signal 9" not in c.text
+
+
+async def test_what_became_of_a_retry_is_seen_and_said(daemon: Daemon) -> None:
+    """"retried", and then nothing: did it help?"""
+    daemon.set_failed(many_failed(5))
+    async with console(daemon) as c:
+        await c.press("4", "down", "space", "space", "r")
+        await c.answer("y")
+        await c.sees("retry waits: Failed 'A' 4")
+        await c.frame()
+        await c.sees("4 Failed 3!")
+        assert [each.id for each in c.app.session.failed.records] == ["0-5", "0-4", "0-3", "0-2", "0-1"]
+        for each, fate in zip(daemon.failed[1:3], ("done", "failed"), strict=True):
+            each.fate = fate
+        again = msgspec.structs.replace(
+            daemon.failed[2], id="0-6", failed_at=daemon.status.now, retried_as=None, fate=None
+        )
+        daemon.failed[2].failed_as = "0-6"
+        daemon.set_failed([again, *daemon.failed])
+        c.now.value += 1.5
+        c.app.tick()
+        await c.sees("2 retried: 1 done, 1 failed again")
+        await c.frame()
+        await c.sees("retry done: Failed 'A' 4")
+        await c.sees("failed again: Failed 'A' 3")
+        assert [each.id for each in c.app.session.failed.records] == ["0-6", "0-5", "0-4", "0-3", "0-2", "0-1"]
+        await c.press("1")
+        await c.press("4")
+        await c.until(lambda: len(c.app.session.failed.records) == 4, "only what is open, when it is looked at anew")
+        await c.press("slash")
+        await c.fill("retried:yes")
+        await c.until(lambda: [each.id for each in c.app.session.failed.records] == ["0-4", "0-3"])
+        await c.sees("filter retried:yes: 2 failed jobs")
 
 
 async def test_marked_jobs_are_acted_on_together(daemon: Daemon) -> None:

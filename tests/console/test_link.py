@@ -7,6 +7,7 @@ import pytest
 from tests.console.console import console
 from tests.console.daemon import Daemon, many_failed
 from tests.console.screen import dump
+from wmcore.protocol import messages as m
 from wmtui.feed import BACKOFF_SECONDS, Connecting, Frame, Lost, SocketFeed
 from wmtui.screens.confirm import Confirm
 
@@ -33,6 +34,26 @@ async def test_gone_and_back(daemon: Daemon) -> None:
         assert "STOPPED" not in c.text and " dim" not in [line[6:] for line in dump(c.app).splitlines()]
         assert c.app.main.overview.children_table.cursor_key == (0, 4720)
         assert daemon.commands() == []
+
+
+async def test_connected_again_it_waits_for_a_whole_picture_and_says_so(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await daemon.stop()
+        await c.sees("STOPPED")
+        daemon.answers[m.Subscribe] = lambda request: m.Subscription(interval=1.0)  # and no status behind it
+        await daemon.start()
+        c.now.value += 3
+        await c.press("r")
+        await c.sees("RESYNC 00:03")
+        await c.sees("connected again, waiting for its status")
+        await c.press("6")
+        await c.sees("◌ resync 00:03")
+        await c.press("D")
+        await c.sees("nothing was sent: there is no connection")
+        del daemon.answers[m.Subscribe]
+        await daemon.stop()
+        await daemon.start()
+        await c.until(lambda: not c.app.disconnected)
 
 
 async def test_a_silent_daemon_is_stale_and_gets_no_commands(daemon: Daemon) -> None:

@@ -249,6 +249,9 @@ async def test_gearman_tells_who_works_and_not_how_long_jobs_wait(daemon: Daemon
         await c.sees("WORKERS")
         await c.sees(" 1,717 ")
         assert "OLDEST" not in c.text
+        daemon.jobs = []
+        await c.press("enter")
+        await c.sees("none waits to be tried again: gearmand lists no others")
 
 
 async def test_the_jobs_of_a_class_as_pages(daemon: Daemon) -> None:
@@ -282,7 +285,7 @@ async def test_failed_jobs_are_filtered_by_the_daemon(daemon: Daemon) -> None:
         await c.fill(f"class:{A} KeyError")
         await c.until(lambda: len(table.rows) == 20)
         asked_for = [each.filter for each in await asked(c, m.ListFailed)]  # type: ignore[attr-defined]
-        assert asked_for[-1] == m.FailedFilter(class_name=A, error="KeyError")
+        assert asked_for[-1] == m.FailedFilter(class_name=A, error="KeyError", retried=False)
         await c.sees("20 failed jobs")
         daemon.set_failed([msgspec.structs.replace(daemon.failed[0], id="new", failed_at=1795435899.0), *daemon.failed])
         await c.frame()
@@ -300,15 +303,31 @@ async def test_groups_lead_to_their_jobs(daemon: Daemon) -> None:
         await c.press("down", "enter")
         view = c.app.main.failed_view
         await c.until(lambda: len(view.failed.rows) == 10)
-        assert view.session.failed.filter == m.FailedFilter(class_name=B, fingerprint="f11")
+        assert view.session.failed.filter == m.FailedFilter(fingerprint="f11", retried=False)
         await c.press("escape")
         await c.until(lambda: view.grouped)
         await c.press("r")
         await c.sees("Retry 10 failed jobs?")
-        await c.sees(f"wmtui failed retry --all --class {A}")
-        await c.sees("--fingerprint f00")
+        await c.sees("wmtui failed retry --all --fingerprint f00")
         await c.answer("1", "0", "enter")
-        await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(class_name=A, fingerprint="f00"), expected=10))
+        asked_for = m.FailedFilter(fingerprint="f00", retried=False)
+        await c.asked(m.StartBulk(action="retry", filter=asked_for, expected=10))
+
+
+async def test_a_group_of_a_filter_is_that_part_and_leads_back_to_the_filter(daemon: Daemon) -> None:
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        await c.press("4", "slash")
+        await c.fill("KeyError")
+        await c.press("f")
+        await c.sees("4 groups by class and error")
+        await c.press("enter")
+        view = c.app.main.failed_view
+        asked_for = m.FailedFilter(fingerprint="f00", error="KeyError", retried=False)
+        await c.until(lambda: view.session.failed.filter == asked_for)
+        await c.press("escape")
+        await c.sees("4 groups by class and error")
+        assert view.session.failed_text == "KeyError"
 
 
 async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: Daemon) -> None:
@@ -320,7 +339,7 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         await c.press("A")
         await c.sees("type 40 and enter to retry")
         await c.answer("4", "0", "enter")
-        await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(error="KeyError"), expected=40))
+        await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(error="KeyError", retried=False), expected=40))
         daemon.status.bulk[0].done = 20
         c.now.value += 11  # what was said last is gone
         await c.frame()
@@ -423,7 +442,7 @@ async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
         await typed(c, "failed retry 0-12")
         await c.asked(m.RetryFailed(ids=["0-12"]))
         await typed(c, f"failed delete --all --class {A}")
-        await c.sees("Delete 2 failed jobs?")
+        await c.sees("Delete 1 failed job?")
         await c.press("escape")
         await typed(c, "stop --now")
         await c.sees("type web3 and enter to stop")
@@ -494,7 +513,7 @@ async def test_copy_and_export(daemon: Daemon, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     async with console(daemon, (160, 40)) as c:
         await c.press("4", "y")
-        assert c.app.clipboard == "0-12 sandbox.worker.A: Failed 'A' 1"
+        assert c.app.clipboard == '0-12 sandbox.worker.A: Failed \'A\' 1 {"foo": 1}'
         await c.press("space", "e")
         await c.sees("wrote 1 row to")
         (file,) = tmp_path.glob("wmtui-failed-web3-*.jsonl")

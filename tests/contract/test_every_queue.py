@@ -15,7 +15,7 @@ from tests.waiting import until
 from wmcore import GearmanAsyncClient, Job, TheSchwartzClient
 from wmcore.backends.base import ChildQueue, Claimed, Filter, ManagerQueue, Wanted
 from wmcore.errors import QueueDown, Refused
-from wmcore.model import Failure, Outcome, RetryPolicy
+from wmcore.model import Failure, Fate, Outcome, RetryPolicy
 
 SERVERS = DATABASES[1:]
 TWICE = RetryPolicy(max_retries=1)
@@ -147,6 +147,30 @@ def test_a_failed_job_is_run_again_by_hand(queue: Queue) -> None:
     assert queue.manager.failed_get(row.id).retried_as == new
     queue.manager.failed_delete(row.id)
     assert queue.manager.failed_count(Filter()) == 0
+
+
+def test_what_became_of_a_retry(queue: Queue) -> None:
+    """Where the queue can say so little, it is not said to be done."""
+
+    def fate_of_the_oldest() -> tuple[Fate | None, bool]:
+        row = queue.manager.failed_page(Filter(retried=True), Wanted()).rows[-1]
+        assert queue.manager.failed_get(row.id).fate == row.fate
+        return row.fate, row.failed_as is not None
+
+    queue.client.insert(A, 1)
+    queue.first.fail(queue.claim(), Failure("no"), ONCE)
+    (row,) = queue.manager.failed_page(Filter(retried=False), Wanted()).rows
+    queue.manager.failed_retry(row.id)
+    assert fate_of_the_oldest() == (Fate.WAITING, False)
+    assert queue.manager.failed_count(Filter(retried=False)) == 0
+    queue.first.fail(queue.claim(), Failure("no again"), ONCE)
+    until(lambda: fate_of_the_oldest() == (Fate.FAILED, True))
+    (row,) = queue.manager.failed_page(Filter(retried=False), Wanted()).rows
+    queue.manager.failed_retry(row.id)
+    queue.first.complete(queue.claim())
+    queue.acknowledge()
+    newest = Fate.GONE if queue.rig.config.type == "Gearman" else Fate.DONE
+    until(lambda: queue.manager.failed_get(row.id).fate == newest)
 
 
 def test_a_declined_job_comes_again_and_nothing_is_counted(queue: Queue) -> None:

@@ -1,13 +1,12 @@
-"""Failed jobs by class and error; a database of an earlier version, whose records have no fingerprint."""
+"""Failed jobs by class and error."""
 
 import pytest
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import ONCE, A, B, Rig
 from tests.contract.test_failed_list import fail
-from wmcore.backends.base import FailedGroup, Filter, Wanted
-from wmcore.backends.theschwartz import bounds, failedgroups, init_db
-from wmcore.backends.theschwartz import manager as manager_module
+from wmcore.backends.base import Filter, Wanted
+from wmcore.backends.theschwartz import bounds, failedgroups
 from wmcore.model import Failure
 
 ALL = Filter()
@@ -49,6 +48,14 @@ def test_groups_of_a_filter(rig: Rig) -> None:
     assert sizes(rig, Filter(funcname=A, since=after)) == {(A, "timeout after N s"): 1, (A, "KeyError: '…'"): 1}
     rig.manager().failed_retry("0-4")
     assert sizes(rig, Filter(retried=True)) == {(B, "timeout after N s"): 1}
+    assert sizes(rig, Filter(funcname=B, retried=False)) == {(B, "timeout after N s"): 1}
+    assert sizes(rig, Filter(funcname=B)) == {(B, "timeout after N s"): 2}
+    manager = rig.manager()
+    for failed_id in ("0-5", "0-6"):
+        manager.failed_retry(failed_id)
+    assert sizes(rig, Filter(retried=False)) == {(A, "timeout after N s"): 3}, "nothing of the others is open"
+    both = manager.failed_groups(ALL, 100).groups
+    assert [(each.newest, each.count) for each in both] == [("0-6", 1), ("0-5", 2), ("0-3", 3)]
 
 
 def test_what_exceeds_the_bounds_comes_partial(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,61 +84,3 @@ def test_the_same_group_in_two_databases(make_rig: MakeRig) -> None:
         if not rig.sql("SELECT count(*) FROM wm_failed", database=database)[0][0]:
             rig.sql("INSERT INTO wm_failed SELECT * FROM wm_failed", database=database)
     assert sizes(rig) == {(A, "no N"): 4}
-
-
-# -- an earlier version's table ---------------------------------------------------------------------------------------
-
-
-def age(rig: Rig) -> None:
-    """The table as it was before there were fingerprints."""
-    on = " ON wm_failed" if rig.kind == "mariadb" else ""
-    for name in ("wm_failed_group", "wm_failed_class"):
-        rig.sql(f"DROP INDEX {name}{on}")
-    rig.sql("ALTER TABLE wm_failed DROP COLUMN fingerprint")
-
-
-def older(count: int, name: str | None = None) -> list[tuple[str, str | None, str, int]]:
-    return [("", name, "", count)]
-
-
-def shape(groups: list[FailedGroup]) -> list[tuple[str, str | None, str, int]]:
-    return [(each.fingerprint, each.funcname, each.error, each.count) for each in groups]
-
-
-def test_an_earlier_table_works_as_it_is(rig: Rig) -> None:
-    age(rig)
-    mixed(rig)
-    manager = rig.manager()
-    assert "fingerprint" in manager.probe(0)[0]
-    assert shape(list(manager.failed_groups(ALL, 9).groups)) == older(6)
-    assert shape(list(manager.failed_groups(Filter(funcname=B), 9).groups)) == older(2, B)
-    assert manager.failed_count(Filter(fingerprint="")) == 6
-    assert manager.failed_count(Filter(fingerprint="abc")) == 0
-    assert len(manager.failed_page(Filter(error="timeout"), Wanted()).rows) == 5
-    assert manager.failed_retry("0-1")
-
-
-def test_init_db_adds_the_fingerprint_and_keeps_what_is_there(rig: Rig) -> None:
-    age(rig)
-    fail(rig, 2, A, "older 1")
-    added = init_db(rig.config, dry_run=False)
-    assert len(added) == 3
-    assert init_db(rig.config, dry_run=True) == rig.manager().probe(0) == []
-    fail(rig, 1, A, "newer 7")
-    manager = rig.manager()
-    assert shape(list(manager.failed_groups(ALL, 9).groups))[1:] == older(2)
-    assert manager.failed_page(Filter(fingerprint=""), Wanted()).rows[0].id == "0-2"
-    assert [row.id for row in manager.failed_page(Filter(funcname=A, fingerprint=""), Wanted()).rows] == ["0-2", "0-1"]
-    assert sizes(rig, Filter(funcname=A)) == {(A, "newer N"): 1, (A, ""): 2}
-
-
-def test_the_daemons_own_store_is_brought_up_to_date_by_itself(make_rig: MakeRig) -> None:
-    rig = make_rig(tables=False)
-    rig.init_bare()
-    local = manager_module.local_store(rig.config.state_dir)
-    manager_module.prepare_local(local)
-    for statement in ("DROP INDEX wm_failed_group", "ALTER TABLE wm_failed DROP COLUMN fingerprint"):
-        local.run(statement)
-    local.close()
-    fail(rig, 2, A, "no 1")
-    assert sizes(rig) == {(A, "no N"): 2}

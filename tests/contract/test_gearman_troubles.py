@@ -16,6 +16,7 @@ from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
+from wmcore.backends.base import JobFilter, Wanted
 from wmcore.backends.gearman import connection, packets
 from wmcore.backends.gearman.clock import Clock, Estimates
 from wmcore.backends.gearman.connection import Connection
@@ -25,6 +26,7 @@ from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.client import gearmanlink
 from wmcore.errors import QueueDown, Refused
+from wmcore.model import Failure, RetryPolicy
 
 MakeRig = Callable[..., Rig]
 
@@ -144,6 +146,28 @@ def test_a_retry_that_is_refused_holds_up_no_other(gearmand: Gearmand, tmp_path:
     retrying.turn()
     retrying.close()
     parking.close()
+
+
+def test_a_retry_whose_insert_nobody_knows(gearmand: Gearmand, tmp_path: Path) -> None:
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child, manager = rig.child(), rig.manager()
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert_many(A, [1, 2], uniqkey="chosen")
+        client.insert_many(A, [3], uniqkey="other")
+    later = time.time() + 600
+    for _ in range(2):
+        (job,) = until(lambda: child.turn((0,), GRAB_FOR).jobs)
+        assert child.start(job)
+        if job.uniqkey == "chosen":
+            child.fail(job, Failure("no"), RetryPolicy(max_retries=1, retry_delay_seconds=600))
+        else:
+            child.decline(job, later)
+    rows = manager.jobs(JobFilter(), Wanted(None, 10)).rows
+    assert {row.uniqkey for row in rows} == {"chosen", "other"}
+    for row in rows:
+        assert row.insert_time == pytest.approx(time.time(), abs=30), "the first that was seen of it"
+        assert row.run_after == pytest.approx(later, abs=30)
+    rig.close()
 
 
 # -- something else ----------------------------------------------------------------------------------------------------

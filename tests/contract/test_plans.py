@@ -1,11 +1,15 @@
 """Nothing that is sent again and again goes through a whole class, or sorts it: the databases' own word for it."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.bench import failing
 from tests.bench.filling import fill
 from tests.contract.conftest import MakeRig
 from tests.contract.plans import Plan, plans, sent
 from tests.contract.rig import GRAB_FOR, NAMES, A, B, C, Rig
+from wmcore.backends.base import Filter, Wanted
 
 MOST = (50, 50, 50)
 
@@ -83,3 +87,26 @@ def test_an_index_that_is_missing_is_missed(make_rig: MakeRig, index: str) -> No
         for hint in hints:
             without = {each.replace(hint, ""): values for each, values in without.items()}
         assert faults(plans(rig, without))
+
+
+@pytest.mark.parametrize("retried", [False, True, None], ids=["open", "retried", "both"])
+def test_failed_jobs(make_rig: MakeRig, retried: bool | None) -> None:
+    """Lists, counts, groups and fates of 20,000, a third of them retried."""
+    rig = make_rig()
+    failing.fill_failed(rig.config.databases[0].url, 20_000)
+    rig.sql("UPDATE wm_failed SET retried = 1, retried_as = '0-5' WHERE id % 3 = 0")
+    rig.sql("ANALYZE TABLE wm_failed" if rig.kind == "mariadb" else "ANALYZE")
+    manager, one = rig.manager(), failing.CLASSES[0]
+    print_ = manager.failed_get("0-1").fingerprint
+    with sent() as statements:
+        for which in (Filter(), Filter(funcname=one), Filter(fingerprint=print_), Filter(error="deadlock")):
+            which = replace(which, retried=retried)
+            page = manager.failed_page(which, Wanted(None, 20, count=True))
+            manager.failed_page(which, Wanted(page.older, 20))
+            manager.failed_page(which, Wanted(None, 20, backwards=True))
+            assert manager.failed_groups(which, 100).groups
+    found = plans(rig, statements, "wm_failed")
+    both = retried is None  # then two ends of as many records as are wanted are merged by a sort
+    bad = [line for plan in found for line in plan.faults if not (both and "TEMP B-TREE" in line)]
+    assert not bad, faults(found)
+    assert len(found) > 15

@@ -31,7 +31,7 @@ async def test_an_operator_scales_drains_and_retries(daemon: Daemon) -> None:
         terminal.type("\t\t")
         terminal.type("r")
         await terminal.until(lambda: daemon.status().classes[1].queue.ready == 1, "the job to be in the queue again")
-        await terminal.sees("(retried)")
+        await terminal.sees("retry ")
         terminal.type("q")
         assert await terminal.ends() == 0
     finally:

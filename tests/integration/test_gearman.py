@@ -155,6 +155,7 @@ def test_retries_outlive_the_daemon_and_the_server(make_gearman: MakeGearman, ge
     insert(daemon, "jobs.Fails", {"n": 1})
     until(lambda: daemon.ended("failed"))
     assert [job.state for job in daemon.call(ListJobs()).jobs] == ["delayed"]
+    assert "only those are here that wait to be tried again" in daemon.wmtui("jobs").stderr
     gearmand.stop()
     daemon.stop()
     daemon.start("-c", "1")

@@ -12,7 +12,15 @@ import pytest
 from tests.unit.peer import HANG_UP, SILENCE, Peer, golden
 from wmcore.errors import NoDaemon, NotFound, ProtocolError, QueueDown, Refused, WmError
 from wmcore.protocol import blocking as module
-from wmcore.protocol.client import AsyncClient, Client, ConnectionLost, LineBuffer, Unreachable, connect_problem
+from wmcore.protocol.client import (
+    AsyncClient,
+    Client,
+    ConnectionLost,
+    LineBuffer,
+    Silent,
+    Unreachable,
+    connect_problem,
+)
 from wmcore.protocol.framing import Code, RpcError, encode_notification, encode_result
 from wmcore.protocol.messages import GetStatus, Scale, Scaled, Status
 
@@ -136,6 +144,18 @@ def test_a_file_that_is_no_socket(tmp_path: Path) -> None:
 def test_a_path_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(NoDaemon):
         Client.connect(tmp_path / ("x" * 120))
+
+
+async def test_one_that_hangs_with_too_many_waiting_is_not_taken_for_connected(tmp_path: Path) -> None:
+    """Checks that ask a daemon which hangs fill its queue of connections after a while."""
+    with socket.socket(socket.AF_UNIX) as hung, socket.socket(socket.AF_UNIX) as waiting:
+        hung.bind(str(tmp_path / "wm.sock"))
+        hung.listen(0)
+        waiting.connect(str(tmp_path / "wm.sock"))
+        with pytest.raises(Silent, match="does not take connections: it hangs"):
+            Client.connect(tmp_path / "wm.sock")
+        with pytest.raises(Silent, match="does not take connections: it hangs"):
+            await AsyncClient.connect(tmp_path / "wm.sock")
 
 
 def test_no_permission_names_owner_group_and_mode(peer: Peer) -> None:

@@ -52,6 +52,7 @@ from wmcore.protocol.messages import (
     Unpause,
 )  # fmt: skip
 from wmtui.cli import MODULES, main, modules_for, verbs_of
+from wmtui.failedlist import OPEN
 
 Run = Callable[..., int]
 SUMMARIES = golden().failed.recent
@@ -132,7 +133,8 @@ def run(peer: Peer) -> Run:
         ("failed delete 0-12", DeleteFailed(ids=["0-12"]), "deleted 0-12\n"),
         ("jobs --class A --state delayed --limit 5", ListJobs(class_name="A", state="delayed", limit=5), "no jobs\n"),
         ("jobs --text x --last --page 0|0|7", ListJobs(text="x", order="last", cursor="0|0|7"), "no jobs\n"),
-        ("failed groups --class A", GroupFailed(filter=FailedFilter(class_name="A")), "no failed jobs\n"),
+        ("failed groups --error A", GroupFailed(filter=FailedFilter(error="A", retried=False)), "no failed jobs\n"),
+        ("failed groups --both", GroupFailed(), "no failed jobs\n"),
         ("log --level warning --text x", TailLog(lines=20, level="warning", text="x"), "one\ntwo␛[2J\n"),
         ("log -n 2", TailLog(lines=2), "one\ntwo␛[2J\n"),
         ("log --error", TailLog(which="errorlog", lines=20), "one\ntwo␛[2J\n"),
@@ -228,7 +230,7 @@ def test_deleting_several_asks_on_a_terminal(
     peer.answers["bulk.list"] = lambda _: [msgspec.structs.replace(RUN, state="done", done=2)]
     assert run("failed", "delete", "--all") == code
     assert [asked for asked in peer.asked if isinstance(asked, StartBulk)] == (
-        [StartBulk(action="delete", expected=2)] if code == 0 else []
+        [StartBulk(action="delete", filter=OPEN, expected=2)] if code == 0 else []
     )
 
 
@@ -283,7 +285,7 @@ def test_a_list_that_is_not_whole_says_how_to_go_on(run: Run, peer: Peer, capsys
 
     peer.answers["failed.list"] = page
     assert run("failed", "list", "--limit", "2", "--oldest", "--page", "c0") == 0
-    assert peer.last() == ListFailed(cursor="c0", limit=2, order="oldest")
+    assert peer.last() == ListFailed(filter=OPEN, cursor="c0", limit=2, order="oldest")
     said = capsys.readouterr()
     assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["0-11", "0-12"], "oldest first"
     assert said.err == "wmtui: these are the oldest 2 of 100,000+; go on with --page 'c2', or --limit N\n"

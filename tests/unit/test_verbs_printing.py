@@ -170,9 +170,13 @@ def test_a_failed_record_shows_argument_and_every_traceback() -> None:
 
 def test_failed_jobs_are_listed_with_their_retry() -> None:
     page = failed.FailedPage(records=golden().failed.recent, total=2)
+    retried = page.records[1]
+    retried.retried_as, retried.fate, retried.failed_as = "0-9001", "failed", f"0-13{EVIL}"
     lines = failed.show_list(page)
     assert lines[1].endswith("4 sandbox.worker.A 0-8801 Failed 'A' 1")
-    assert lines[2].endswith("killed by signal 9 (SIGKILL) (retried as 0-9001)")
+    assert lines[2].endswith(") killed by signal 9 (SIGKILL)")
+    assert "(retried as job 0-9001: failed again as 0-13" in lines[2]
+    assert "\x1b" not in lines[2]
     assert failed.show_list(failed.FailedPage(records=[])) == ["no failed jobs"]
 
 

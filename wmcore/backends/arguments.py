@@ -59,6 +59,13 @@ def readable(raw: bytes, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def glimpse(raw: bytes, size: int, limit: int) -> str:
+    """`readable` for a list. Of an argument of which only the beginning was read, the bytes that are there."""
+    if size <= len(raw):
+        return readable(raw, limit)
+    return f"({size:,} bytes) {raw[:limit].decode(errors='replace')}"
+
+
 def _plain(value: bytes, limit: int) -> str:
     try:
         return value.decode()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from wmcore.model import MEASURED, Failure, Outcome, QueueFigures, RetryPolicy
+from wmcore.model import MEASURED, Failure, Fate, Outcome, QueueFigures, RetryPolicy
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -273,6 +273,7 @@ class FailedGroup:
     first: float
     last: float
     newest: str
+    example: str = ""  # the newest one's message
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +321,10 @@ class FailedRow:
     coalesce: str | None = None
     host: str = ""
     slot: int | None = None
-    retried_as: str | None = None
+    retried_as: str | None = None  # the job that a retry made
+    retried_at: float | None = None  # None where that was not noted, too
+    fate: Fate | None = None  # of that job; None: there was no retry, or nobody has asked
+    failed_as: str | None = None  # the record of that job, where it has failed
     attempts: tuple[AttemptRow, ...] = ()  # only `failed_get` fills them in
     fingerprint: str = ""
     size: int = 0  # bytes of the whole argument: in a list, `raw` is cut
@@ -447,6 +451,9 @@ class ManagerQueue(Protocol):
 
     def failed_get(self, failed_id: str) -> FailedRow:
         """With all attempts; raises NotFound."""
+
+    def failed_some(self, failed_ids: Sequence[str]) -> "list[FailedRow]":
+        """Those of these records that are there, as a page has them: with what became of their retries."""
 
     def failed_retry(self, failed_id: str) -> str:
         """Insert the job anew (attempts 0) and note it on the record; returns the new job's id. Raises NotFound, or

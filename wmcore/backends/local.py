@@ -28,7 +28,7 @@ def prepare_local(db: Database) -> Database:
             db.run(statement)
         db.look_again()
 
-    if not db.fingerprints:
+    if not (db.fingerprints and db.knows_retried):
         db.atomically(add)
     return db
 

@@ -1,13 +1,16 @@
 """The lists: jobs in the queue, failed jobs and their groups. Each answer is made in a thread: arguments are decoded
 there, and may be large."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from wmcore import status
-from wmcore.backends.arguments import readable
+from wmcore.backends.arguments import glimpse, readable
 from wmcore.backends.base import FailedRow, Filter, JobFilter, ManagerQueue, Wanted
 from wmcore.errors import QueueDown, Refused
+from wmcore.manager.queueside import GLIMPSE
 from wmcore.model import COUNT_LIMIT
 from wmcore.protocol import messages
 
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 PAGE_LIMIT = 1_000
 AT_ONCE = 100_000
 """Failed jobs that one request may change. `bulk.start` knows no such bound, and can be watched."""
-READABLE, GLIMPSE = 2_000, 200
-"""Characters of an argument in the list of queued jobs, and in that of failed ones."""
+READABLE = 2_000
+"""Characters of an argument in the list of queued jobs."""
 WHOLE = 1_000_000
 """In a record."""
 MOVED = 0.01
@@ -37,19 +40,13 @@ def _wanted(limit: int, cursor: str | None, order: str, orders: tuple[str, str],
     return Wanted(cursor, max(1, min(limit, PAGE_LIMIT)), order == orders[1], count)
 
 
-def _argument(raw: bytes, size: int, limit: int) -> str:
-    """In a list. Of one that was cut, the bytes that are there."""
-    if size <= len(raw):
-        return readable(raw, limit)
-    return f"({size:,} bytes) {raw[:limit].decode(errors='replace')}"
-
-
 # -- the queue --------------------------------------------------------------------------------------------------------
 
 
 async def jobs_list(manager: "Manager", request: messages.ListJobs) -> messages.JobPage:
     require_queue(manager)
-    return await manager.queue.thread(_job_page, manager.queue.queue, request)
+    page = await manager.queue.thread(_job_page, manager.queue.queue, request)
+    return msgspec.structs.replace(page, delayed_only=manager.config.type == "Gearman")
 
 
 def _job_page(queue: ManagerQueue, request: messages.ListJobs) -> messages.JobPage:
@@ -59,7 +56,7 @@ def _job_page(queue: ManagerQueue, request: messages.ListJobs) -> messages.JobPa
         messages.QueuedJob(
             id=row.id, class_name=row.funcname, state=row.state, insert_time=row.insert_time, run_after=row.run_after,
             grabbed_until=row.grabbed_until, priority=row.priority, uniqkey=row.uniqkey,
-            arg=_argument(row.raw, row.size, READABLE), age=max(0.0, row.now - row.insert_time) * 1000,
+            arg=glimpse(row.raw, row.size, READABLE), age=max(0.0, row.now - row.insert_time) * 1000,
             due_in=(row.run_after - row.now) * 1000,
         )
         for row in page.rows
@@ -84,11 +81,21 @@ async def failed_list(manager: "Manager", request: messages.ListFailed) -> messa
 def _failed_page(queue: ManagerQueue, request: messages.ListFailed) -> messages.FailedPage:
     wanted = _wanted(request.limit, request.cursor, request.order, ("newest", "oldest"), request.count)
     page = queue.failed_page(filter_of(request.filter), wanted)
-    records = [status.failed_summary(row, _argument(row.raw, row.size, GLIMPSE)) for row in page.rows]
     return messages.FailedPage(
-        records=records, total=page.total, at_least=page.at_least, cursor=page.older, before=page.newer,
+        records=_summaries(page.rows), total=page.total, at_least=page.at_least, cursor=page.older, before=page.newer,
         partial=page.scanned is not None, scanned=page.scanned,
     )  # fmt: skip
+
+
+def _summaries(rows: Iterable[FailedRow]) -> list[messages.FailedSummary]:
+    return [status.failed_summary(row, glimpse(row.raw, row.size, GLIMPSE)) for row in rows]
+
+
+async def failed_look(manager: "Manager", request: messages.LookFailed) -> list[messages.FailedSummary]:
+    require_queue(manager)
+    if len(request.ids) > PAGE_LIMIT:
+        raise Refused(f"{len(request.ids):,} records at once are too many: {PAGE_LIMIT:,} at most")
+    return await manager.queue.thread(lambda: _summaries(manager.queue.queue.failed_some(request.ids)))
 
 
 async def failed_groups(manager: "Manager", request: messages.GroupFailed) -> messages.FailedGroups:
@@ -99,6 +106,7 @@ async def failed_groups(manager: "Manager", request: messages.GroupFailed) -> me
         messages.FailedGroup(
             fingerprint=group.fingerprint, class_name=group.funcname, error=group.error, count=group.count,
             at_least=group.at_least, first=group.first, last=group.last, newest=group.newest,
+            example=group.example.strip().partition("\n")[0],
         )
         for group in found.groups
     ]  # fmt: skip
@@ -118,7 +126,8 @@ async def failed_get(manager: "Manager", request: messages.GetFailed) -> message
     return messages.FailedRecord(
         id=row.id, class_name=row.funcname, job=row.job, failed_at=row.failed_at, insert_time=row.insert_time,
         run_after=row.run_after, priority=row.priority, uniqkey=row.uniqkey, coalesce=row.coalesce,
-        arg=arg, raw=row.raw, attempts=attempts, retried_as=row.retried_as, fingerprint=row.fingerprint,
+        arg=arg, raw=row.raw, attempts=attempts, retried_as=row.retried_as, retried_at=row.retried_at,
+        fate=row.fate, failed_as=row.failed_as, fingerprint=row.fingerprint,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from wmcore.backends.arguments import glimpse
 from wmcore.backends.base import FailedRow, Filter, ManagerQueue, Wanted
 from wmcore.errors import QueueDown
 from wmcore.manager.asker import Asker
@@ -28,6 +29,9 @@ CLEAN_SECONDS = 3600.0
 FIRST_CLEAN_SECONDS = 300.0
 """Sooner: a daemon may be started anew every hour."""
 RECENT = 20
+GLIMPSE = 200
+"""Characters of an argument in the list of failed jobs."""
+OPEN = Filter(retried=False)
 
 
 @dataclass(slots=True)
@@ -55,8 +59,8 @@ class QueueSide:
         self._wake = wake
         self.health = [Health(name) for name in queue.databases]
         self._askers = [Asker(queue, database, idle) for database in range(len(self.health))]
-        self.failed_count: int | None = None
-        self.failed_recent: list[FailedRow] = []
+        self.failed_count: int | None = None  # of those that nobody has retried
+        self.failed_recent: list[tuple[FailedRow, str]] = []  # with their arguments, as a list has them
         self._looked_at = 0.0  # monotonic
         self._looked = asyncio.Event()
         self.on_up: Callable[[int], None] = lambda database: None
@@ -193,9 +197,13 @@ class QueueSide:
             stale.cancel()
 
     async def refresh_failed(self) -> None:
-        count = await self.thread(self.queue.failed_count, Filter())
-        recent = await self.thread(self.queue.failed_page, Filter(), Wanted(limit=RECENT))
-        self.failed_count, self.failed_recent = count, list(recent.rows)
+        count = await self.thread(self.queue.failed_count, OPEN)
+        recent = await self.thread(self._read_recent)
+        self.failed_count, self.failed_recent = count, recent
+
+    def _read_recent(self) -> list[tuple[FailedRow, str]]:
+        page = self.queue.failed_page(OPEN, Wanted(limit=RECENT))
+        return [(row, glimpse(row.raw, row.size, GLIMPSE)) for row in page.rows]
 
     async def _clean_loop(self, keep_days: float) -> None:
         pause = FIRST_CLEAN_SECONDS

@@ -125,7 +125,7 @@ def connect_problem(path: Path, error: OSError) -> NoDaemon:
         )
     if error.errno == errno.ECONNREFUSED:
         return Died(f"no daemon at {path}: the socket is there, but nobody listens (it has died; start it again)")
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         return Silent(f"the daemon at {path} does not take connections: it hangs, or has too many waiting")
     return NoDaemon(f"no daemon can be reached at {path}: {error.strerror or error}")
 

@@ -6,6 +6,7 @@ come only the newest is kept: a reader that is slow sees fewer, not older.
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
@@ -68,10 +69,14 @@ class AsyncClient:
     async def connect(cls, path: Path | str, timeout: float = 5.0) -> Self:
         """Raises NoDaemon, with a sentence, after at most `timeout` seconds."""
         path = Path(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            sock.setblocking(False)
+            sock.connect(str(path))  # at once, or never: where too many wait, asyncio would take it for connected
             async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_unix_connection(str(path), limit=CHUNK)
+                reader, writer = await asyncio.open_unix_connection(sock=sock, limit=CHUNK)
         except OSError as error:
+            sock.close()
             raise connect_problem(path, error) from None
         return cls(reader, writer, path)
 

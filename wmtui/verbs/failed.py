@@ -2,7 +2,7 @@
 
 import sys
 import time
-from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from argparse import ArgumentParser, Namespace
 
 from wmcore.errors import UsageError
 from wmcore.model import BulkState
@@ -21,8 +21,10 @@ from wmcore.protocol.messages import (
     RetryFailed,
     StartBulk,
 )
+from wmtui.failedlist import OPEN
 from wmtui.formatting import age, count, stamp
 from wmtui.printing import clean, clean_block, err, plural, table
+from wmtui.retries import fate
 from wmtui.verbs import bulk
 from wmtui.verbs.base import BULK_SECONDS, Verb, ask, connect, present
 from wmtui.verbs.jobs import PAGE, positive
@@ -37,7 +39,7 @@ def show_list(page: FailedPage) -> list[str]:
             record.attempts,
             record.class_name,
             record.job,
-            record.error + (f" (retried as {record.retried_as})" if record.retried_as else ""),
+            (f"({fate(record)}) " if record.retried_as else "") + record.error,
         )
         for record in page.records
     ]
@@ -56,7 +58,7 @@ def show_record(record: FailedRecord) -> list[str]:
         ("priority", record.priority),
         ("uniqkey", record.uniqkey),
         ("coalesce", record.coalesce),
-        ("retried as", record.retried_as),
+        ("retried", fate(record) if record.retried_as else None),
     ]
     lines = [f"{name:<10}  {clean(value)}" for name, value in facts if value is not None]
     lines += ["", "argument", *_indented(record.arg)]
@@ -129,6 +131,7 @@ def collect(client: Client, args: Namespace) -> FailedPage:
 
 
 def filter_of(args: Namespace) -> FailedFilter:
+    """Of those that are open, if nothing else is said."""
     return FailedFilter(
         class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=args.retried
     )
@@ -138,7 +141,7 @@ def check_selection(args: Namespace) -> None:
     """Either ids, or --all with conditions; raises UsageError."""
     if bool(args.ids) == args.all:
         raise UsageError(f"it goes: wmtui failed {args.action} ID..., or --all [--class CLASS] [--error TEXT] ...")
-    if args.ids and filter_of(args) != FailedFilter():
+    if args.ids and filter_of(args) != OPEN:
         raise UsageError("--class, --error and the like go with --all, not with ids")
 
 
@@ -258,9 +261,11 @@ def _conditions(parser: ArgumentParser) -> None:
     parser.add_argument("--class", dest="class_name", metavar="CLASS", help="only jobs of this class")
     parser.add_argument("--error", metavar="TEXT", help="only jobs with this in their error")
     parser.add_argument("--fingerprint", metavar="F", help="only jobs of this group, as failed groups shows it")
-    parser.add_argument(
-        "--retried", action=BooleanOptionalAction, help="only jobs that were retried already (or not yet)"
-    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--no-retried", action="store_false", dest="retried", help="those that nobody retried (default)")
+    which.add_argument("--retried", action="store_true", help="those that were retried, with what became of them")
+    which.add_argument("--both", action="store_const", const=None, dest="retried", help="all of them")
+    parser.set_defaults(retried=False)
 
 
 VERBS = (Verb("failed", "jobs that have finally failed: list, groups, show, retry, delete", _run_list, _arguments),)

@@ -59,6 +59,8 @@ def _run(args: Namespace) -> int:
     with connect(args) as client:
         page = collect(client, args)
     present(args, page, lambda reply: show_jobs(reply.jobs))
+    if page.delayed_only and not args.json:
+        err("gearmand lists no jobs: only those are here that wait to be tried again; wmtui status counts the others")
     more = page.before if args.last else page.cursor
     if more is not None and not args.json:
         limit = "" if page.partial else ", or --limit N"

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from wmcore.errors import WmError
 from wmcore.protocol.messages import FailedFilter, FailedGroups, FailedPage, FailedRecord, GetFailed, GroupFailed
 from wmtui import failedrows, opening
-from wmtui.failedlist import EVERYTHING
+from wmtui.failedlist import OPEN, in_group
 from wmtui.filtering import failed_filter
 from wmtui.formatting import count
 from wmtui.printing import clean, plural
@@ -41,7 +41,8 @@ class Failed(View):
         self.page = Page()
         self.panes = (self.failed, self.groups)
         self._asking: Session | None = None
-        self._beside = ""  # id of the record that is shown beside the list
+        self._beside = ("", "")  # the record that is shown beside the list, and the fate of its retry
+        self._around: tuple[FailedFilter, str] = OPEN, ""  # what the groups are of, while one of them is looked at
         self._groups_of: tuple[int | None, float] = (None, 0.0)  # how many failed jobs there were, and when
         with Horizontal(classes="beside"):
             yield self.failed
@@ -54,17 +55,19 @@ class Failed(View):
         session, status = self.session, self.session.shown
         now = status.now if status else 0.0
         known = session.failed
-        total = "" if known.count == len(known.records) else self.total()
+        total = "" if known.count == known.listed else self.total()
         self.failed.set_rows(failedrows.failed_rows(known.records, now), total=total, skipped=known.skipped())
-        none = "no failed jobs" if known.filter == EVERYTHING else "nothing matches the filter (esc takes it away)"
+        none = "no failed jobs" if known.filter == OPEN else "nothing matches the filter (esc takes it away)"
         self.say_empty(self.failed, none if known.begun or known.count == 0 else "asking ...")
         self.keep_marks(self.failed)
         if self.grouped:
             found = session.groups.groups if session.groups else []
             self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
             self.groups.set_rows(failedrows.group_rows(found, now))
-        self.page.display = self.app.size.width >= 140 and not self.grouped
-        if self._asking is None and not known.begun and (known.filter != EVERYTHING or not known.records):
+        self.page.display = self.app.size.width >= 140
+        if self.page.display and self._beside[0]:
+            self._show_beside()  # its retry may have ended
+        if self._asking is None and not known.begun and (known.filter != OPEN or not known.records):
             self._ask("first")
 
     @property
@@ -74,8 +77,8 @@ class Failed(View):
     def total(self) -> str:
         """How many there are, as far as is known."""
         known = self.session.failed
-        if known.count is not None and known.count < len(known.records):
-            return f"{len(known.records):,}"
+        if known.count is not None and known.count < known.listed:
+            return f"{known.listed:,}"
         return f"{known.count:,}+" if known.at_least and known.count else count(known.count)
 
     def note(self) -> str:
@@ -93,6 +96,7 @@ class Failed(View):
         return f"{said}{self.total()} failed job{'' if self.total() == '1' else 's'}" if said else ""
 
     def entered(self) -> None:
+        self.session.leave_settled()
         self.paint()
         if self.grouped:
             self._ask_groups()
@@ -135,15 +139,16 @@ class Failed(View):
         self.paint()
         if shown:
             self._ask_groups()
+        self.cursor_moved(self.pane.pane)
 
     def step_back(self) -> bool:
         if self.grouped:
             self.show_groups(False)
             return True
-        if self.session.failed.filter == EVERYTHING:
+        if self.session.failed.filter == OPEN:
             return False
         grouped = self.session.failed.filter.fingerprint is not None
-        self.narrow(EVERYTHING, "")
+        self.narrow(*(self._around if grouped else (OPEN, "")))
         if grouped:  # out of a group, to the groups
             self.action_facet()
         return True
@@ -152,7 +157,8 @@ class Failed(View):
         if (group := target.group()) is not None:
             said = f"class={group.class_name} {group.error}" if group.class_name else group.error or "older"
             self.show_groups(False)
-            self.narrow(FailedFilter(class_name=group.class_name, fingerprint=group.fingerprint), clean(said))
+            self._around = self.session.failed.filter, self.session.failed_text
+            self.narrow(in_group(self.session.failed.filter, group), clean(said))
         elif target.pane == "failed" and target.key is not None:
             opening.record(self.console_app, str(target.key))
 
@@ -176,13 +182,13 @@ class Failed(View):
     # -- pages -------------------------------------------------------------------------------------------------------
 
     def cursor_moved(self, pane: str) -> None:
+        if self.page.display:
+            self.set_timer(RESTS_SECONDS, self._show_beside)
         if pane != "failed":
             return
         want = self.session.failed.wants(self.failed.cursor)
         if want is not None and self._asking is None and not self.console_app.disconnected:
             self._ask(want)
-        if self.page.display:
-            self.set_timer(RESTS_SECONDS, self._show_beside)
 
     def _edge(self, side: int) -> bool:
         want = self.session.failed.edge(side)
@@ -231,20 +237,23 @@ class Failed(View):
     # -- the record beside the list ----------------------------------------------------------------------------------
 
     def _show_beside(self) -> None:
-        key = self.failed.cursor_key
-        if key is None or not self.page.display or key == self._beside or self.console_app.disconnected:
+        """Of a group the newest one."""
+        group, record = self.target.group(), self.session.failed[str(self.failed.cursor_key)]
+        wanted = (group.newest, "") if group else (record.id, record.fate or "") if record else None
+        if wanted is None or not self.page.display or wanted == self._beside or self.console_app.disconnected:
             return
-        self._beside = str(key)
+        before, self._beside = self._beside, wanted
 
         def show(record: FailedRecord) -> None:
-            if record.id == self._beside:
+            if record.id == self._beside[0]:
                 self.page.show(record_text(record))
+            if record.id != before[0]:
                 self.page.scroll_home(animate=False)
 
         def gone(error: object) -> None:
             self.page.show(Text(clean(str(error))))
 
-        self.console_app.send(GetFailed(id=self._beside), show, gone)
+        self.console_app.send(GetFailed(id=wanted[0]), show, gone)
 
     def on_resize(self) -> None:
         self.paint()

@@ -14,7 +14,7 @@ from wmtui.verbs import steer
 from wmtui.views.base import View
 from wmtui.widgets.linetable import LineTable
 
-SOON_SECONDS = 0.25
+SOON_SECONDS = 0.5
 """Twenty daemons send twenty frames a second; so often they are drawn."""
 
 

@@ -53,7 +53,7 @@ class Overview(View):
             yield self.failed
 
     def failed_records(self) -> Sequence[Any]:
-        return self.session.shown.failed.recent if self.session.shown else ()
+        return self.session.recent()
 
     def paint(self) -> None:
         app, status = self.console_app, self.session.shown
@@ -71,10 +71,9 @@ class Overview(View):
         titles = sort_title(childrows.CHILD_COLUMNS, lens, glyphs)
         children = childrows.child_rows(status, lens, glyphs)
         self.children_table.set_rows(self.arranged(self.children_table, children), titles)
-        recent, count = status.failed.recent, status.failed.count
-        self.failed.set_rows(
-            failedrows.failed_rows(recent, status.now), total="" if count == len(recent) else counted(count)
-        )
+        count = status.failed.count
+        total = "" if count == len(status.failed.recent) else counted(count)
+        self.failed.set_rows(failedrows.failed_rows(app.session.recent(), status.now), total=total)
         if self.pane is not self.failed:
             self.failed.go_to_top()
         self.say_empty(self.pools, "no classes")

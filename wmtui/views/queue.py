@@ -49,7 +49,8 @@ class Queue(View):
         if session.jobs_of is not None:
             known = session.jobs
             more = "" if known.cursor is None and known.before is None else "more"
-            self.say_empty(self.jobs, "no such job" if known.begun else "asking ...")
+            none = "none waits to be tried again: gearmand lists no others" if self._delayed_only else "no such job"
+            self.say_empty(self.jobs, none if known.begun else "asking ...")
             skipped = 0 if known.before is None else None
             self.jobs.set_rows(queuerows.job_rows(known.records, status.now, glyphs), total=more, skipped=skipped)
 
@@ -62,7 +63,14 @@ class Queue(View):
         only = f", filter {self.session.jobs_text}" if self.session.jobs_text else ""
         if jobs.partial:
             return f"jobs of {of}{only}: {jobs.scanned or 0:,} rows were looked at; down goes on"
+        if self._delayed_only:
+            return f"jobs of {of} that wait to be tried again{only}: gearmand lists no others"
         return f"jobs of {of} as they fall due{only}"
+
+    @property
+    def _delayed_only(self) -> bool:
+        status = self.session.shown
+        return status is not None and status.backend.name == "Gearman"
 
     def filter_text(self) -> str:
         return self.session.jobs_text if self.pane is self.jobs else super().filter_text()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from wmcore.backends.base import (
     Book,
@@ -29,12 +30,12 @@ from wmcore.backends.gearman.running import Running, stamp_of
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.local import LOCAL
-from wmcore.backends.theschwartz import cleaning, failed, failedgroups, failedpages, outcomes, rows
+from wmcore.backends.theschwartz import cleaning, failed, failedgroups, failedpages, fates, outcomes, rows
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.config.records import Config
 from wmcore.errors import QueueDown, Refused
-from wmcore.model import COUNT_LIMIT, QueueFigures
+from wmcore.model import COUNT_LIMIT, Fate, QueueFigures
 
 STATUS_SECONDS = 1.0
 """So often a server is asked whether work waits while children are idle: it wakes them itself, but for what fell due
@@ -172,7 +173,24 @@ class GearmanManager:
         return failedpages.total(self._stores(), which, most)
 
     def failed_page(self, which: Filter, wanted: Wanted) -> FailedPage:
-        return failedpages.page(self._stores(), which, wanted)
+        page = failedpages.page(self._stores(), which, wanted)
+        return replace(page, rows=self._with_fates(page.rows))
+
+    def _with_fates(self, records: Sequence[FailedRow]) -> list[FailedRow]:
+        """A job that the server does not know may be done, or the daemon keeps it until it is tried again, under
+        another handle."""
+        jobs = [record.retried_as for record in records if record.retried_as]
+        found: dict[str, fates.Found] = {}
+        silent = set[str]()
+        for job in jobs:
+            server = job.partition("-")[0]
+            try:
+                if server not in silent:
+                    found[job] = (Fate.WAITING if self._is_known(job) else Fate.GONE), None
+            except QueueDown:
+                silent.add(server)
+        again = self._stores()[0].records_of([0], jobs) if jobs else {}
+        return fates.told(records, found | {job: (Fate.FAILED, record) for (_, job), record in again.items()})
 
     def failed_groups(self, which: Filter, limit: int) -> FailedGroups:
         return failedgroups.groups(self._stores(), which, limit)
@@ -193,7 +211,10 @@ class GearmanManager:
         return Chunk(len(found.rows) - len(refused), refused, found.older)
 
     def failed_get(self, failed_id: str) -> FailedRow:
-        return self._stores()[0].get(_number(failed_id))
+        return self._with_fates([self._stores()[0].get(_number(failed_id))])[0]
+
+    def failed_some(self, failed_ids: Sequence[str]) -> list[FailedRow]:
+        return self._with_fates(failedpages.some(self._stores(), failed_ids))
 
     def failed_retry(self, failed_id: str) -> str:
         store, number = self._stores()[0], _number(failed_id)
@@ -239,6 +260,6 @@ def _number(failed_id: str) -> int:
 
 def _job_row(row: Parked, now: float) -> JobRow:
     return JobRow(
-        id=f"{LOCAL}-{row.id}", funcname=row.funcname, insert_time=row.insert_time or 0.0, run_after=row.due,
+        id=f"{LOCAL}-{row.id}", funcname=row.funcname, insert_time=row.known_since, run_after=row.due,
         grabbed_until=0.0, priority=None, uniqkey=row.uniqkey, raw=row.raw, now=now,
     )  # fmt: skip

@@ -50,6 +50,12 @@ class Parked:
     insert_time: float | None
     attempts: list[Attempt]
     due: float
+    changed: float = 0.0
+
+    @property
+    def known_since(self) -> float:
+        """Its insert, or where that is unknown the first that was seen of it."""
+        return self.insert_time or min([self.changed, *(float(str(attempt["at"])) for attempt in self.attempts)])
 
     @property
     def in_gearmand(self) -> bool:
@@ -57,7 +63,7 @@ class Parked:
         return self.state in ("died", "exhausted")
 
 
-_COLUMNS = "id, key, state, funcname, arg, uniqkey, insert_time, attempts, due"
+_COLUMNS = "id, key, state, funcname, arg, uniqkey, insert_time, attempts, due, changed"
 
 
 class Parking:
@@ -111,8 +117,8 @@ class Parking:
 
     def _read(self, sql: str, values: dict[str, Any]) -> list[Parked]:
         return [
-            Parked(number, key, state, funcname, bytes(arg or b""), uniqkey, insert_time, json.loads(attempts), due)
-            for number, key, state, funcname, arg, uniqkey, insert_time, attempts, due in self.db.rows(sql, values)
+            Parked(number, key, state, funcname, bytes(arg or b""), uniqkey, inserted, json.loads(attempts), *when)
+            for number, key, state, funcname, arg, uniqkey, inserted, attempts, *when in self.db.rows(sql, values)
         ]
 
     # -- what happens to a job -----------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ def clean(db: Database) -> None:
 def forget_failed(stores: Sequence[Database], keep_days: float) -> None:
     """Finally failed jobs that were kept long enough. Raises QueueDown."""
     for db in stores:
-        _delete(db, "wm_failed", f"failed_at < {db.dialect.second} - {int(keep_days * 86400)}")
+        old = f"failed_at < {db.dialect.second} - {int(keep_days * 86400)}"
+        for which in ("retried = 0 AND ", "retried = 1 AND ") if db.knows_retried else ("",):
+            _delete(db, "wm_failed", which + old)
 
 
 def _job_is_gone(db: Database, table: str) -> str:

@@ -61,7 +61,7 @@ class Database:
         self._inside = False  # of a transaction
         self.tables: frozenset[str] = frozenset()
         self.fine_insert_time = False
-        self._fingerprints: bool | None = None  # None: nobody asked since the connecting
+        self._failed_columns: frozenset[str] | None = None  # None: nobody asked since the connecting
         self.skip_locked = False
         self.returns_deleted = False
         self.claim_index = ""  # hints, to stand behind the table's name
@@ -100,7 +100,7 @@ class Database:
         found = {tuple(row) for each in d.look for row in self._send(connection, each, job)}
         self.tables = frozenset(str(name).lower() for what, name in found if what == "table")
         self.fine_insert_time = ("column", "wm_insert_time") in found
-        self._fingerprints = None
+        self._failed_columns = None
         version = ""
         if d.about:
             row: Any = self._send(connection, d.about, {}).one()
@@ -121,11 +121,20 @@ class Database:
 
     @property
     def fingerprints(self) -> bool:
-        """Has wm_failed that column? Most connections never need to know."""
-        if self._fingerprints is None:
-            found = {tuple(row) for each in self.dialect.look for row in self.run(each, self._names("wm_failed"))}
-            self._fingerprints = ("column", "fingerprint") in found
-        return self._fingerprints
+        """Has wm_failed that column?"""
+        return "fingerprint" in self._columns_of_failed()
+
+    @property
+    def knows_retried(self) -> bool:
+        """Can it be looked up in wm_failed whether a record was retried?"""
+        return "retried" in self._columns_of_failed()
+
+    def _columns_of_failed(self) -> frozenset[str]:
+        """Most connections never need to know."""
+        if self._failed_columns is None:
+            found = [tuple(row) for each in self.dialect.look for row in self.run(each, self._names("wm_failed"))]
+            self._failed_columns = frozenset(str(name).lower() for what, name in found if what == "column")
+        return self._failed_columns
 
     def look_again(self) -> None:
         """Which tables are there now?"""

@@ -1,11 +1,15 @@
 """The failed-jobs store: `wm_failed` in a database, or in the daemon's own SQLite file where a database has none.
 
-A `Store` is one such table. Its lists go by (failed_at, id). Class, fingerprint and time are looked up in an index; a
-part of the message and whether there was a retry are searched for, in stretches of so many records of that index.
+A `Store` is one such table. Its lists go by (failed_at, id). Class, fingerprint, time and whether there was a retry are
+looked up in an index; a part of the message is searched for, in stretches of so many records of that index.
+
+Each index begins with `retried`: it has a side of open records and one of those that were retried. A question that
+means both is asked on both sides.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,20 +50,59 @@ def gone(failed_id: str) -> NotFound:
     return NotFound(f"there is no failed job {failed_id}; it may have been deleted")
 
 
-def searches(which: Filter) -> bool:
-    """Is there a condition that no index knows?"""
-    return bool(_searched(which)[0])
-
-
 class Store:
     """One `wm_failed` table."""
 
-    def __init__(self, db: Database, key: str) -> None:
-        """`key`: what its ids begin with."""
+    def __init__(self, db: Database, key: str, places: Mapping[str, int] | None = None) -> None:
+        """`key`: what its ids begin with. `places`: of the databases that its jobs came from, by their names; where it
+        is one of them itself, nobody has to say."""
         self.db = db
         self.key = key
+        self._places = places or {}
         self._table = db.table("wm_failed")
         self.fingerprint = "fingerprint" if db.fingerprints else "''"
+        self._looks_up_retried = db.knows_retried
+
+    # -- conditions ----------------------------------------------------------------------------------------------------
+
+    def searches(self, which: Filter) -> bool:
+        """Is there a condition that no index knows?"""
+        return bool(self._searched(which)[0])
+
+    def _sides(self, which: Filter) -> list[str]:
+        """Conditions, each of one side of the indexes."""
+        if not self._looks_up_retried:
+            return ["1 = 1"]
+        return [f"retried = {side}" for side in (0, 1) if which.retried in (None, bool(side))]
+
+    def _looked_up(self, which: Filter) -> tuple[str, dict[str, Any]]:
+        """Conditions that one index has: of a fingerprint, else of a class, and the time."""
+        conditions, values = ["1 = 1"], dict[str, Any]()
+        if which.fingerprint is not None and not _by_class(which):
+            conditions.append(f"{self.fingerprint} = :f_print")
+            values["f_print"] = which.fingerprint
+        elif which.funcname is not None:
+            conditions.append("funcname = :f_name")
+            values["f_name"] = which.funcname
+        for key, sign, value in (("f_since", ">=", which.since), ("f_until", "<=", which.until)):
+            if value is not None:
+                conditions.append(f"failed_at {sign} :{key}")
+                values[key] = value
+        return " AND ".join(conditions), values
+
+    def _searched(self, which: Filter) -> tuple[str, dict[str, Any]]:
+        """Conditions that no index has."""
+        conditions, values = list[str](), dict[str, Any]()
+        if which.fingerprint is not None and which.funcname is not None:
+            by_class = _by_class(which)
+            conditions.append("fingerprint = :s_other" if by_class else "funcname = :s_other")
+            values["s_other"] = which.fingerprint if by_class else which.funcname
+        if which.error is not None:
+            conditions.append("lower(message) LIKE :s_error ESCAPE '!'")
+            values["s_error"] = f"%{like(which.error.lower())}%"
+        if which.retried is not None and not self._looks_up_retried:
+            conditions.append(f"retried_as IS {'NOT ' if which.retried else ''}NULL")
+        return " AND ".join(conditions), values
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
@@ -68,24 +111,27 @@ class Store:
         where, values = self._looked_up(which)
         if behind is not None:
             sign = ">" if oldest else "<"
-            where.append(f"(failed_at {sign} :b_at OR (failed_at = :b_at AND id {sign} :b_id))")
-            where.append(f"failed_at {sign}= :b_at")  # else the index is read from its end
+            where += f" AND (failed_at {sign} :b_at OR (failed_at = :b_at AND id {sign} :b_id))"
+            where += f" AND failed_at {sign}= :b_at"  # else the index is read from its end
             values |= {"b_at": behind[0], "b_id": behind[1]}
         columns = f"id, failed_at, funcname, retried_as, message, {self.fingerprint} AS fingerprint"
-        return (
-            f"(SELECT {columns} FROM {self._table} WHERE {' AND '.join(where)} {_order(oldest)} LIMIT {int(rows)}) w",
-            values,
+        end = f"{_order(oldest)} LIMIT {int(rows)}"
+        one, *other = (
+            f"(SELECT {columns} FROM {self._table} WHERE {side} AND {where} {end})" for side in self._sides(which)
         )
+        if other:
+            one = f"(SELECT * FROM (SELECT * FROM {one} a UNION ALL SELECT * FROM {other[0]} b) u {end})"
+        return f"{one} w", values
 
     def stretch(self, which: Filter, behind: Position | None, oldest: bool, rows: int) -> Stretch:
         """What fits among the next `rows` records."""
         window, values = self._window(which, behind, oldest, rows)
-        where, searched = _searched(which)
+        where, searched = self._searched(which)
         if not where:
             found = self._positions(f"SELECT failed_at, id FROM {window} {_order(oldest)}", values)
             return Stretch(found, found[-1] if len(found) == rows else None)
         found = self._positions(
-            f"SELECT failed_at, id FROM {window} WHERE {' AND '.join(where)} {_order(oldest)}", values | searched
+            f"SELECT failed_at, id FROM {window} WHERE {where} {_order(oldest)}", values | searched
         )
         return Stretch(found, self._end(window, values, oldest, rows))
 
@@ -99,74 +145,70 @@ class Store:
     def count(self, which: Filter, most: int) -> int:
         """Of what is looked up; what is searched for is counted by stretches."""
         where, values = self._looked_up(which)
-        inner = f"SELECT 1 FROM {self._table} WHERE {' AND '.join(where)} LIMIT {int(most)}"
-        row = self.db.one(f"SELECT count(*) FROM ({inner}) t", values)
-        return int(row[0]) if row else 0
-
-    def _looked_up(self, which: Filter) -> tuple[list[str], dict[str, Any]]:
-        """Conditions that one index has: of a fingerprint, else of a class, and the time."""
-        conditions, values = ["1 = 1"], dict[str, Any]()
-        if which.fingerprint is not None and not _by_class(which):
-            conditions.append(f"{self.fingerprint} = :f_print")
-            values["f_print"] = which.fingerprint
-        elif which.funcname is not None:
-            conditions.append("funcname = :f_name")
-            values["f_name"] = which.funcname
-        for key, sign, value in (("f_since", ">=", which.since), ("f_until", "<=", which.until)):
-            if value is not None:
-                conditions.append(f"failed_at {sign} :{key}")
-                values[key] = value
-        return conditions, values
+        found = 0
+        for side in self._sides(which):
+            inner = f"SELECT 1 FROM {self._table} WHERE {side} AND {where} LIMIT {int(most)}"
+            row = self.db.one(f"SELECT count(*) FROM ({inner}) t", values)
+            found += int(row[0]) if row else 0
+        return min(most, found)
 
     # -- groups --------------------------------------------------------------------------------------------------------
 
-    def fingerprints(self, most: int) -> list[str]:
-        """Those that there are, each found by one look into the index."""
+    def fingerprints(self, which: Filter, most: int) -> list[str]:
+        """Those that there are, each found by one look into the index. Of the filter only `retried` is looked at."""
         if self.fingerprint == "''":
             return [""]
+        found = {str(row[0]) for side in self._sides(which) for row in self.db.rows(self._prints_sql(side, most))}
+        return sorted(found)[:most]
+
+    def _prints_sql(self, side: str, most: int) -> str:
         if self.db.dialect.name == "mysql":  # which jumps from one to the next by itself, and not in the way below
-            found = self.db.rows(
-                f"SELECT DISTINCT fingerprint FROM {self._table} ORDER BY fingerprint LIMIT {int(most)}"
-            )
-            return [str(row[0]) for row in found]
-        following = f"SELECT min(fingerprint) FROM {self._table} WHERE fingerprint > g.f"
-        found = self.db.rows(
-            f"WITH RECURSIVE g (f, n) AS (SELECT min(fingerprint), 1 FROM {self._table} UNION ALL "
-            f"SELECT ({following}), n + 1 FROM g WHERE g.f IS NOT NULL AND n < {int(most)}) "
+            leading = "fingerprint, retried" if self._looks_up_retried else "fingerprint"
+            return f"SELECT DISTINCT {leading} FROM {self._table} WHERE {side} ORDER BY fingerprint LIMIT {int(most)}"
+        least = f"SELECT min(fingerprint) FROM {self._table} WHERE {side}"
+        return (
+            f"WITH RECURSIVE g (f, n) AS ({least.replace(' min(fingerprint)', ' min(fingerprint), 1')} UNION ALL "
+            f"SELECT ({least} AND fingerprint > g.f), n + 1 FROM g WHERE g.f IS NOT NULL AND n < {int(most)}) "
             "SELECT f FROM g WHERE f IS NOT NULL"
         )
-        return [str(row[0]) for row in found]
 
     def newest_of(self, prints: Sequence[str], which: Filter) -> list[Newest]:
         """Of each fingerprint the newest record within the filter's time."""
         time, values = self._looked_up(Filter(since=which.since, until=which.until))
         columns = f"{self.fingerprint} AS fingerprint, id, failed_at, funcname, substr(message, 1, {MESSAGE})"
         parts = [
-            f"SELECT * FROM (SELECT {columns} FROM {self._table} WHERE {self.fingerprint} = :p{place} "
-            f"AND {' AND '.join(time)} {_order(False)} LIMIT 1) t{place}"
+            f"SELECT * FROM (SELECT {columns} FROM {self._table} WHERE {side} AND {self.fingerprint} = :p{place} "
+            f"AND {time} {_order(False)} LIMIT 1) t{place}"
             for place in range(len(prints))
+            for side in self._sides(which)
         ]
         values |= {f"p{place}": each for place, each in enumerate(prints)}
-        return [
-            Newest(str(row[0]), int(row[1]), float(row[2]), row[3], row[4])
-            for row in self.db.rows(" UNION ALL ".join(parts), values)
-        ]
+        found: dict[str, Newest] = {}
+        for row in self.db.rows(" UNION ALL ".join(parts), values):
+            each = Newest(str(row[0]), int(row[1]), float(row[2]), row[3], row[4])
+            before = found.get(each.fingerprint)
+            if before is None or (before.failed_at, before.number) < (each.failed_at, each.number):
+                found[each.fingerprint] = each
+        return list(found.values())
 
     def sizes_of(self, prints: Sequence[str], which: Filter, most: int) -> dict[str, tuple[int, float]]:
         """Of each fingerprint: how many within the filter's time, counted up to `most`, and when the oldest failed."""
         time, values = self._looked_up(Filter(since=which.since, until=which.until))
         parts = []
         for place, each in enumerate(prints):
-            mine = f"FROM {self._table} WHERE {self.fingerprint} = :p{place} AND {' AND '.join(time)}"
-            parts.append(
-                f"SELECT {place}, (SELECT count(*) FROM (SELECT 1 {mine} LIMIT {int(most)}) t), "
-                f"(SELECT min(failed_at) {mine})"
-            )
+            for side in self._sides(which):
+                mine = f"FROM {self._table} WHERE {side} AND {self.fingerprint} = :p{place} AND {time}"
+                parts.append(
+                    f"SELECT {place}, (SELECT count(*) FROM (SELECT 1 {mine} LIMIT {int(most)}) t), "
+                    f"(SELECT min(failed_at) {mine})"
+                )
             values[f"p{place}"] = each
-        return {
-            prints[int(row[0])]: (int(row[1]), float(row[2] or 0))
-            for row in self.db.rows(" UNION ALL ".join(parts), values)
-        }
+        sizes: dict[str, tuple[int, float]] = {}
+        for place, size, first in self.db.rows(" UNION ALL ".join(parts), values):
+            if size:
+                before = sizes.get(prints[int(place)], (0, math.inf))
+                sizes[prints[int(place)]] = min(most, before[0] + int(size)), min(before[1], float(first))
+        return {each: sizes.get(each, (0, 0.0)) for each in prints}
 
     def grouped(
         self, which: Filter, behind: Position | None, rows: int
@@ -174,10 +216,10 @@ class Store:
         """What fits among the next `rows` records, newest first, by fingerprint and class: (fingerprint, class, count,
         first, last, greatest id); and where it ended."""
         window, values = self._window(which, behind, False, rows)
-        where, searched = _searched(which)
+        where, searched = self._searched(which)
         found = self.db.rows(
             f"SELECT fingerprint, funcname, count(*), min(failed_at), max(failed_at), max(id) FROM {window} "
-            f"WHERE {' AND '.join(where) or '1 = 1'} GROUP BY fingerprint, funcname",
+            f"WHERE {where or '1 = 1'} GROUP BY fingerprint, funcname",
             values | searched,
         )
         groups = [(str(r[0]), str(r[1]), int(r[2]), float(r[3]), float(r[4]), int(r[5])) for r in found]
@@ -188,7 +230,8 @@ class Store:
     def _columns(self, arg: str, message: str) -> str:
         return (
             f"id, funcname, jobid, failed_at, insert_time, run_after, {arg}, {message}, attempt_count, priority, "
-            f"uniqkey, {self.db.dialect.coalesce}, host, slot, retried_as, origin, {self.fingerprint}, length(arg)"
+            f"uniqkey, {self.db.dialect.coalesce}, host, slot, retried_as, origin, {self.fingerprint}, length(arg), "
+            f"{'retried_at' if self._looks_up_retried else 'NULL'}"
         )
 
     def glimpses(self, numbers: Iterable[int]) -> dict[int, FailedRow]:
@@ -224,6 +267,17 @@ class Store:
         found = self.db.rows(f"SELECT id, origin FROM {self._table} WHERE id IN ({among})")
         return {int(row[0]): row[1] for row in found}
 
+    def records_of(self, numbers: Sequence[int], origins: Sequence[str] = ()) -> dict[tuple[int, str], str]:
+        """The newest record of each of these jobs that has one, by number and origin. `origins`: only those."""
+        among, some = ",".join(map(str, numbers)), padded(origins) if origins else ()
+        values = {f"o{place}": each for place, each in enumerate(some)}
+        mine = f" AND origin IN ({', '.join(f':{name}' for name in values)})" if origins else ""
+        found = self.db.rows(
+            f"SELECT jobid, origin, max(id) FROM {self._table} WHERE jobid IN ({among}){mine} GROUP BY jobid, origin",
+            values,
+        )
+        return {(int(row[0]), str(row[1] or "")): f"{self.key}-{row[2]}" for row in found}
+
     def retried_as(self, number: int) -> str | None:
         """Inside a transaction: locks the record, so that of two who retry it one sees the other."""
         found = self.db.one(
@@ -235,13 +289,14 @@ class Store:
         """(id, the new job's id)"""
         if not jobs:
             return
+        noted = f", retried = 1, retried_at = {self.db.dialect.now}" if self._looks_up_retried else ""
         values: dict[str, Any] = {}
         for place, (number, job) in enumerate(padded(jobs)):
             values |= {f"n{place}": number, f"j{place}": job}
         places = range(len(values) // 2)
         cases = " ".join(f"WHEN :n{place} THEN :j{place}" for place in places)
         among = ", ".join(f":n{place}" for place in places)
-        self.db.run(f"UPDATE {self._table} SET retried_as = CASE id {cases} END WHERE id IN ({among})", values)
+        self.db.run(f"UPDATE {self._table} SET retried_as = CASE id {cases} END{noted} WHERE id IN ({among})", values)
 
     def delete(self, numbers: Iterable[int]) -> int:
         """How many there were."""
@@ -250,13 +305,15 @@ class Store:
 
     def _record(self, row: Any, attempts: tuple[AttemptRow, ...] = ()) -> FailedRow:
         (number, funcname, jobid, failed_at, insert_time, run_after, arg, message, count, priority, uniqkey, coalesce,
-         host, slot, retried_as, origin, fingerprint, size) = row  # fmt: skip
+         host, slot, retried_as, origin, fingerprint, size, retried_at) = row  # fmt: skip
         return FailedRow(
-            id=f"{self.key}-{number}", funcname=funcname, job=f"{self.db.index}-{jobid}" if jobid else origin or "",
+            id=f"{self.key}-{number}", funcname=funcname,
+            job=f"{self._places.get(origin, self.db.index)}-{jobid}" if jobid else origin or "",
             failed_at=float(failed_at),
             insert_time=float(insert_time), run_after=float(run_after), raw=bytes(arg or b""), error=message,
             attempt_count=int(count), priority=priority, uniqkey=uniqkey, coalesce=coalesce, host=host, slot=slot,
             retried_as=retried_as, attempts=attempts, fingerprint=fingerprint, size=int(size or 0),
+            retried_at=None if retried_at is None else float(retried_at),
         )  # fmt: skip
 
 
@@ -267,18 +324,3 @@ def _order(oldest: bool) -> str:
 def _by_class(which: Filter) -> bool:
     """Records without a fingerprint are found by their class: a fingerprint is of one class, its absence is not."""
     return which.funcname is not None and which.fingerprint == ""
-
-
-def _searched(which: Filter) -> tuple[list[str], dict[str, Any]]:
-    """Conditions that no index has."""
-    conditions, values = list[str](), dict[str, Any]()
-    if which.fingerprint is not None and which.funcname is not None:
-        by_class = _by_class(which)
-        conditions.append("fingerprint = :s_other" if by_class else "funcname = :s_other")
-        values["s_other"] = which.fingerprint if by_class else which.funcname
-    if which.error is not None:
-        conditions.append("lower(message) LIKE :s_error ESCAPE '!'")
-        values["s_error"] = f"%{like(which.error.lower())}%"
-    if which.retried is not None:
-        conditions.append(f"retried_as IS {'NOT ' if which.retried else ''}NULL")
-    return conditions, values

@@ -11,7 +11,7 @@ from typing import TypeVar
 from wmcore.backends.base import FailedGroup, FailedGroups, Filter
 from wmcore.backends.fingerprint import normalised
 from wmcore.backends.theschwartz.bounds import Bounds
-from wmcore.backends.theschwartz.failed import Newest, Position, Store, searches
+from wmcore.backends.theschwartz.failed import Newest, Position, Store
 from wmcore.model import COUNT_LIMIT
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def groups(stores: Sequence[Store], which: Filter, limit: int) -> FailedGroups:
     partial, scanned = False, 0
     for store in stores:
         bounds = Bounds(len(stores))
-        found, more = (_searched if searches(which) else _looked_up)(store, which, limit, bounds)
+        found, more = (_searched if store.searches(which) else _looked_up)(store, which, limit, bounds)
         partial, scanned = partial or more, scanned + bounds.scanned
         for group in found:
             before = whole.get(group.fingerprint)
@@ -55,7 +55,7 @@ def _joined(one: FailedGroup, other: FailedGroup) -> FailedGroup:
 
 
 def _looked_up(store: Store, which: Filter, limit: int, bounds: Bounds) -> tuple[list[FailedGroup], bool]:
-    prints = store.fingerprints(MOST_GROUPS) if which.fingerprint is None else [which.fingerprint]
+    prints = store.fingerprints(which, MOST_GROUPS) if which.fingerprint is None else [which.fingerprint]
     found: list[FailedGroup] = []
     if which.funcname is not None and "" in prints:  # these are of all classes
         prints.remove("")
@@ -84,6 +84,7 @@ def _group(store: Store, newest: Newest, size: int, first: float, most: int) -> 
         first=first,
         last=newest.failed_at,
         newest=f"{store.key}-{newest.number}",
+        example=newest.message,
     )
 
 
@@ -109,7 +110,7 @@ def _searched(store: Store, which: Filter, limit: int, bounds: Bounds) -> tuple[
     partial = behind is not None
     newest = sorted(found.values(), key=lambda group: group.last, reverse=True)[:limit]
     errors = store.glimpses(int(group.newest.rpartition("-")[2]) for group in newest)
-    said = {row.id: normalised(row.error) for row in errors.values() if row.fingerprint}
-    return [replace(group, error=said.get(group.newest, ""), at_least=partial) for group in newest], (
-        partial or len(found) > limit
-    )
+    said = {row.id: row.error for row in errors.values()}
+    named = (replace(group, example=said.get(group.newest, ""), at_least=partial) for group in newest)
+    groups = [replace(group, error=normalised(group.example) if group.fingerprint else "") for group in named]
+    return groups, partial or len(found) > limit

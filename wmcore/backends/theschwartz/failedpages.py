@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from wmcore.backends.base import FailedPage, FailedRow, Filter, Wanted
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.bounds import Bounds
-from wmcore.backends.theschwartz.failed import Position, Store, searches
+from wmcore.backends.theschwartz.failed import Position, Store
 from wmcore.errors import NotFound, Refused
 
 COUNT_SECONDS = 5.0
@@ -35,7 +35,7 @@ class Look:
 def look(store: Store, which: Filter, behind: Position | None, wanted: Wanted, bounds: Bounds) -> Look:
     """The first `wanted.limit` that fit; with `wanted.count` a search goes on counting."""
     seen = Look()
-    if not searches(which):
+    if not store.searches(which):
         seen.found = list(store.stretch(which, behind, wanted.backwards, wanted.limit).found)
         return seen
     while True:
@@ -51,7 +51,7 @@ def look(store: Store, which: Filter, behind: Position | None, wanted: Wanted, b
 
 
 def page(stores: Sequence[Store], which: Filter, wanted: Wanted) -> FailedPage:
-    begin, searching = _read_cursor(wanted.cursor), searches(which)
+    begin, searching = _read_cursor(wanted.cursor), any(store.searches(which) for store in stores)
     # A search that goes on does not know what lies behind it.
     asked = Wanted(None, wanted.limit, wanted.backwards, wanted.count and not (searching and begin))
     looks, scanned = dict[str, Look](), 0
@@ -62,7 +62,7 @@ def page(stores: Sequence[Store], which: Filter, wanted: Wanted) -> FailedPage:
     chosen, edge = _merged(looks, wanted)
     ahead = _cursor(chosen[-1]) if len(chosen) == wanted.limit else _cursor(edge)
     back = None if begin is None else _cursor(chosen[0]) if chosen else wanted.cursor
-    total, at_least = _total(stores, which, looks, searching) if asked.count else (None, False)
+    total, at_least = _total(stores, which, looks) if asked.count else (None, False)
     return FailedPage(
         rows=_records(stores, chosen[::-1] if wanted.backwards else chosen),
         older=back if wanted.backwards else ahead,
@@ -89,11 +89,16 @@ def _merged(looks: dict[str, Look], wanted: Wanted) -> tuple[list[Place], Place 
     return reached[: wanted.limit], edge
 
 
-def _total(stores: Sequence[Store], which: Filter, looks: dict[str, Look], searching: bool) -> tuple[int, bool]:
-    if searching:
-        return sum(look.matches for look in looks.values()), any(look.end for look in looks.values())
-    counts = [store.count(which, TOTAL_LIMIT) for store in stores]
-    return sum(counts), TOTAL_LIMIT in counts
+def _total(stores: Sequence[Store], which: Filter, looks: dict[str, Look]) -> tuple[int, bool]:
+    found, at_least = 0, False
+    for store in stores:
+        if store.searches(which):
+            count, bound = looks[store.key].matches, looks[store.key].end is not None
+        else:
+            count = store.count(which, TOTAL_LIMIT)
+            bound = count == TOTAL_LIMIT
+        found, at_least = found + count, at_least or bound
+    return found, at_least
 
 
 def _records(stores: Sequence[Store], places: Sequence[Place]) -> list[FailedRow]:
@@ -102,17 +107,26 @@ def _records(stores: Sequence[Store], places: Sequence[Place]) -> list[FailedRow
     return [found[key][number] for _, key, number in places if number in found[key]]
 
 
+def some(stores: Sequence[Store], failed_ids: Sequence[str]) -> list[FailedRow]:
+    """Those of these ids that are there, as a list has them."""
+    numbers: dict[str, list[int]] = {}
+    for failed_id in failed_ids:
+        key, number = rows.split_id(failed_id, "failed")
+        numbers.setdefault(key, []).append(number)
+    return [row for store in stores for row in store.glimpses(numbers.get(store.key, ())).values()]
+
+
 def total(stores: Sequence[Store], which: Filter, most: int) -> tuple[int, bool]:
     """How many, up to `most`, of a search up to where COUNT_SECONDS were over; and whether these are all."""
-    if not searches(which):
-        found = sum(store.count(which, most) for store in stores)
-        return min(most, found), found < most
-    looks = [
-        look(store, which, None, Wanted(limit=0, count=True), Bounds(len(stores), sys.maxsize, COUNT_SECONDS))
-        for store in stores
-    ]
-    found = sum(each.matches for each in looks)
-    return min(most, found), found < most and not any(each.end for each in looks)
+    found, whole = 0, True
+    for store in stores:
+        if store.searches(which):
+            bounds = Bounds(len(stores), sys.maxsize, COUNT_SECONDS)
+            seen = look(store, which, None, Wanted(limit=0, count=True), bounds)
+            found, whole = found + seen.matches, whole and seen.end is None
+        else:
+            found += store.count(which, most)
+    return min(most, found), whole and found < most
 
 
 # -- cursors ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from wmcore.backends.base import (
     Book,
@@ -19,7 +20,16 @@ from wmcore.backends.base import (
     Wanted,
 )
 from wmcore.backends.local import LOCAL, local_path, local_store, prepare_local
-from wmcore.backends.theschwartz import cleaning, failed, failedchanges, failedgroups, failedpages, joblist, rows
+from wmcore.backends.theschwartz import (
+    cleaning,
+    failed,
+    failedchanges,
+    failedgroups,
+    failedpages,
+    fates,
+    joblist,
+    rows,
+)
 from wmcore.backends.theschwartz.closing import Closer
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store
@@ -78,8 +88,11 @@ class TheSchwartzManager:
                 f"database {db.name} has no wm_ tables: jobs are claimed one at a time and failed jobs are kept in "
                 "state_dir; wmcore --init-db adds them"
             ]
-        if not db.fingerprints:
-            return [f"database {db.name}: failed jobs have no fingerprint to be grouped by; wmcore --init-db adds it"]
+        if not (db.fingerprints and db.knows_retried):
+            return [
+                f"database {db.name}: wm_failed is an earlier version's, groups and open records are searched for; "
+                "wmcore --init-db brings it up to date"
+            ]
         return []
 
     def changed(self, database: int) -> bool:
@@ -196,7 +209,8 @@ class TheSchwartzManager:
                 stores.append(Store(db, str(db.index)))
             bare = bare or db.bare
         if bare or self._local_path.exists():
-            stores.append(Store(prepare_local(self._here.local), LOCAL))
+            places = {db.name[:255]: db.index for db in self._here.databases}
+            stores.append(Store(prepare_local(self._here.local), LOCAL, places))
         if not stores and trouble is not None:
             raise trouble
         return stores
@@ -208,7 +222,9 @@ class TheSchwartzManager:
         return failedpages.total(self._stores(), which, most)
 
     def failed_page(self, which: Filter, wanted: Wanted) -> FailedPage:
-        return failedpages.page(self._stores(), which, wanted)
+        stores = self._stores()
+        page = failedpages.page(stores, which, wanted)
+        return replace(page, rows=fates.look(page.rows, self._here.databases, stores))
 
     def failed_groups(self, which: Filter, limit: int) -> FailedGroups:
         return failedgroups.groups(self._stores(), which, limit)
@@ -225,7 +241,11 @@ class TheSchwartzManager:
 
     def failed_get(self, failed_id: str) -> FailedRow:
         store, number = self._store_of(failed_id)
-        return store.get(number)
+        return fates.look([store.get(number)], self._here.databases, self._stores())[0]
+
+    def failed_some(self, failed_ids: Sequence[str]) -> list[FailedRow]:
+        stores = self._stores()
+        return fates.look(failedpages.some(stores, failed_ids), self._here.databases, stores)
 
     def failed_retry(self, failed_id: str) -> str:
         store, number = self._store_of(failed_id)

@@ -79,8 +79,7 @@ def ours(db: Database) -> dict[str, list[str]]:
             f"run_after DOUBLE PRECISION NOT NULL, priority INTEGER, {d.coalesce} VARCHAR(255), "
             f"failed_at DOUBLE PRECISION NOT NULL, message {d.long_text} NOT NULL, attempt_count INTEGER NOT NULL, "
             f"attempts {d.long_text} NOT NULL, host VARCHAR(255) NOT NULL, slot INTEGER, "
-            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT, {FINGERPRINT}){tail}",
-            f"CREATE INDEX {t('wm_failed_at')} ON {t('wm_failed')} (failed_at)",
+            f"retried_as VARCHAR(64), origin VARCHAR(255), lease BIGINT, {FINGERPRINT}, {', '.join(RETRIED)}){tail}",
             *(f"CREATE INDEX {t(name)} ON {t('wm_failed')} ({columns})" for name, columns in FAILED_INDEXES.items()),
         ],
     }
@@ -88,8 +87,17 @@ def ours(db: Database) -> dict[str, list[str]]:
 
 FINGERPRINT = "fingerprint VARCHAR(32) DEFAULT '' NOT NULL"
 """'': it failed before there were any. With a constant default every database adds the column at once."""
-FAILED_INDEXES = {"wm_failed_class": "funcname, failed_at", "wm_failed_group": "fingerprint, failed_at"}
-"""A class and a group are listed and counted by their own."""
+RETRIED = ("retried SMALLINT DEFAULT 0 NOT NULL", "retried_at DOUBLE PRECISION")
+"""1, and when: a retry made a new job of it. What is still open is looked for by the first."""
+FAILED_INDEXES = {
+    "wm_failed_time": "retried, failed_at",
+    "wm_failed_of_class": "retried, funcname, failed_at",
+    "wm_failed_of_group": "retried, fingerprint, failed_at",
+    "wm_failed_job": "jobid, origin",
+}
+"""All, a class and a group are listed and counted by their own; the last finds what became of a job."""
+FORMER_INDEXES = ("wm_failed_at", "wm_failed_class", "wm_failed_group")
+"""Of versions that did not ask whether a record is open."""
 
 
 def missing(db: Database) -> Iterator[str]:
@@ -109,19 +117,34 @@ def failed_additions(db: Database) -> Iterator[str]:
     table = _folded(db, "wm_failed")
     if not db.fingerprints:
         yield f"ALTER TABLE {table} ADD COLUMN {FINGERPRINT}"
+    if not db.knows_retried:
+        yield from (f"ALTER TABLE {table} ADD COLUMN {column}" for column in RETRIED)
+    not_noted = "retried = 0 AND retried_as IS NOT NULL"  # by a daemon of an earlier version
+    if not db.knows_retried or db.one(f"SELECT 1 FROM {table} WHERE {not_noted} LIMIT 1"):
+        yield f"UPDATE {table} SET retried = 1 WHERE {not_noted}"
     unfinished = _unfinished(db, table)
     there = {index["name"] for index in inspector(db.connect()).get_indexes(table)} - unfinished
     for name, columns in FAILED_INDEXES.items():
         if _folded(db, name) not in there:
             yield from _create_index(db, db.table(name), f"{table} ({columns})", unfinished)
+    for name in FORMER_INDEXES:
+        if _folded(db, name) in there:
+            yield _drop_index(db, db.table(name), table)
 
 
 def _create_index(db: Database, name: str, what: str, unfinished: set[str]) -> Iterator[str]:
     """PostgreSQL would hold up those who write meanwhile."""
-    gently = " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
     if name.lower() in unfinished:
-        yield f"DROP INDEX{gently} {name}"
-    yield f"CREATE INDEX{gently} {name} ON {what}"
+        yield _drop_index(db, name, what)
+    yield f"CREATE INDEX{_gently(db)} {name} ON {what}"
+
+
+def _drop_index(db: Database, name: str, table: str) -> str:
+    return f"DROP INDEX{_gently(db)} {name}" + (f" ON {table}" if db.dialect.name == "mysql" else "")
+
+
+def _gently(db: Database) -> str:
+    return " CONCURRENTLY" if db.dialect.name == "postgresql" else ""
 
 
 def _additions(db: Database) -> Iterator[str]:

@@ -20,6 +20,7 @@ from wmcore.protocol.messages.failed import (
     GetFailed,
     GroupFailed,
     ListFailed,
+    LookFailed,
     RefusedItem,
     RetryFailed,
 )
@@ -68,7 +69,8 @@ METHODS: dict[str, type[Request]] = {
     kind.method: kind
     for kind in (
         Hello, GetStatus, Subscribe, GetChildren, Scale, Drain, Resume, Pause, Unpause, Recycle, Kill, Reload, Stop,
-        ListJobs, ListFailed, GroupFailed, GetFailed, RetryFailed, DeleteFailed, StartBulk, StopBulk, ListBulk, TailLog,
+        ListJobs, ListFailed, LookFailed, GroupFailed, GetFailed, RetryFailed, DeleteFailed, StartBulk, StopBulk,
+        ListBulk, TailLog,
     )
 }  # fmt: skip
 
@@ -76,8 +78,8 @@ __all__ = [
     "METHODS", "PROTOCOL", "Attempt", "Backend", "Bulk", "Child", "ClassChanged", "DeleteFailed", "Drain", "Failed",
     "FailedChanged", "FailedFilter", "FailedGroup", "FailedGroups", "FailedPage", "FailedRecord", "FailedSummary",
     "GetChildren", "GetFailed", "GetStatus", "GroupFailed", "Hello", "HelloReply", "Holder", "JobClass", "JobPage",
-    "Kill", "Killed", "ListBulk", "ListFailed", "ListJobs", "LogLines", "Message", "Pause", "Percentiles", "Pool",
-    "PoolsChanged", "Queue", "QueuedJob", "Recycle", "RefusedItem", "Reload", "Request", "Resume", "RetryFailed",
-    "Scale", "Scaled", "Server", "SlotsChanged", "StartBulk", "Status", "StatusRows", "Stop", "StopBulk", "Stopping",
-    "Subscribe", "Subscription", "TailLog", "Unpause",
+    "Kill", "Killed", "ListBulk", "ListFailed", "ListJobs", "LogLines", "LookFailed", "Message", "Pause", "Percentiles",
+    "Pool", "PoolsChanged", "Queue", "QueuedJob", "Recycle", "RefusedItem", "Reload", "Request", "Resume",
+    "RetryFailed", "Scale", "Scaled", "Server", "SlotsChanged", "StartBulk", "Status", "StatusRows", "Stop", "StopBulk",
+    "Stopping", "Subscribe", "Subscription", "TailLog", "Unpause",
 ]  # fmt: skip

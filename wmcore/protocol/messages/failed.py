@@ -16,7 +16,11 @@ class FailedSummary(Message, rename={"class_name": "class"}):
     slot: int | None = None
     retried_as: str | None = None  # the job that a retry made
     fingerprint: str = ""  # of class and error; "": it failed before there were any
-    arg: str = ""  # readable, cut at 200 characters; only `failed.list` fills it in
+    arg: str = ""  # readable, cut at 200 characters
+    retried_at: float | None = None  # None where nobody noted it, too
+    fate: str | None = None  # of that job: "waiting" | "running" | "done" | "failed" | "gone" | "unknown"; None: there
+    # was no retry
+    failed_as: str | None = None  # the record of that job, where it has failed
 
 
 class FailedFilter(Message, rename={"class_name": "class"}):
@@ -27,7 +31,7 @@ class FailedFilter(Message, rename={"class_name": "class"}):
     since: float | None = None
     until: float | None = None
     fingerprint: str | None = None  # of a group; "": those that have none
-    retried: bool | None = None  # whether a retry made a new job of it
+    retried: bool | None = None  # whether a retry made a new job of it; False: it is still open
 
 
 class FailedPage(Message):
@@ -45,8 +49,9 @@ class FailedPage(Message):
 
 
 class ListFailed(Request):
-    """`class`, `fingerprint`, `since` and `until` are looked up; a search for `error` or `retried` looks at 50,000
-    records or for 0.15 s at most, then says `partial`: asked again with the cursor, it goes on.
+    """`class`, `fingerprint`, `since`, `until` and `retried` are looked up; a search for `error` looks at 50,000
+    records or for 0.15 s at most, then says `partial`: asked again with the cursor, it goes on. (In a table of an
+    earlier version `retried` is searched for as well.)
 
     Home: no cursor. Next: the page's `cursor`. End: `order` "oldest", no cursor. Previous: `order` "oldest" and the
     page's `before`.
@@ -62,6 +67,14 @@ class ListFailed(Request):
     count: bool = True  # whether `total` is wanted: not for each page
 
 
+class LookFailed(Request):
+    """These records, as a list has them: what has become of their retries? Those that are gone are left out."""
+
+    method = "failed.look"
+    result = list[FailedSummary]
+    ids: list[str]  # 1,000 at most
+
+
 class FailedGroup(Message, rename={"class_name": "class"}):
     """Failed jobs of one class with the same error, but for numbers, addresses and quoted words."""
 
@@ -73,6 +86,7 @@ class FailedGroup(Message, rename={"class_name": "class"}):
     last: float
     newest: str  # id of the newest
     at_least: bool = False  # `count` is where the counting stopped
+    example: str = ""  # what the newest really said, its first line
 
 
 class FailedGroups(Message):
@@ -115,6 +129,9 @@ class FailedRecord(Message, rename={"class_name": "class"}):
     attempts: list[Attempt] = msgspec.field(default_factory=list)  # oldest first
     retried_as: str | None = None
     fingerprint: str = ""
+    retried_at: float | None = None  # and so on: as in FailedSummary
+    fate: str | None = None
+    failed_as: str | None = None
 
 
 class GetFailed(Request):

@@ -25,6 +25,7 @@ class JobPage(Message):
     before: str | None = None  # what lies before the first one, to be asked for with `order` "last"; None: nothing does
     partial: bool = False  # the search stopped at its bound: there may be more behind the cursor, however few these are
     scanned: int | None = None  # rows that a partial search has looked at
+    delayed_only: bool = False  # the queue tells numbers only (Gearman): these are what the daemon keeps for later
 
 
 class ListJobs(Request, rename={"class_name": "class"}):

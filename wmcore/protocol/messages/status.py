@@ -92,6 +92,8 @@ class JobClass(Message):
 
 
 class Failed(Message):
+    """What is open: records that nobody has retried."""
+
     count: int | None = None  # bounded (model.COUNT_LIMIT); None: not known
     recent: list[FailedSummary] = msgspec.field(default_factory=list)
 

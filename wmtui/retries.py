@@ -1,0 +1,98 @@
+"""The failed jobs that this console has had run again: nobody retries who does not want to know what became of it. They
+stay in the lists, dimmed, until all has come of them that can. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+
+from wmcore.model import Fate
+from wmcore.protocol.messages import FailedRecord, FailedSummary
+from wmtui.formatting import stamp
+from wmtui.printing import clean
+
+MOST = 200
+"""Looked after at once; more are what the filter retried:yes is for."""
+UNSETTLED = (Fate.WAITING, Fate.RUNNING)
+WORDS = {
+    Fate.WAITING: "waits", Fate.RUNNING: "runs", Fate.DONE: "done", Fate.FAILED: "failed again",
+    Fate.GONE: "not in the queue any more", Fate.UNKNOWN: "not to be found",
+}  # fmt: skip
+LOOK_SECONDS = 1.0
+SLOWER = 10
+"""What waits for long is looked at more seldom: after a tenth of the time again."""
+MOST_SECONDS = 60.0
+
+
+def word(record: FailedSummary | FailedRecord) -> str:
+    """What became of its retry; an older daemon does not say."""
+    try:
+        return WORDS[Fate(record.fate or "")]
+    except ValueError:
+        return ""
+
+
+def fate(record: FailedSummary | FailedRecord) -> str:
+    """In a sentence: when it was retried, as which job, and what became of that."""
+    when = "" if record.retried_at is None else f" {stamp(record.retried_at)}"
+    again = f" as {record.failed_as}" if record.failed_as else ""
+    said = f": {word(record)}{again}" if word(record) else ""
+    return f"retried{when} as job {record.retried_as}{said}"
+
+
+class Retries:
+    def __init__(self) -> None:
+        self._records: dict[str, FailedSummary] = {}
+        self._begun = self._looked = 0.0
+
+    def add(self, records: Iterable[FailedSummary], now: float) -> None:
+        for record in records:
+            self._records[record.id] = msgspec.structs.replace(
+                record, retried_as=record.retried_as or "?", retried_at=now, fate=Fate.WAITING, failed_as=None
+            )
+        self._records = dict(list(self._records.items())[-MOST:])
+        self._begun = self._looked = now
+
+    def drop(self, ids: Collection[str]) -> None:
+        for each in ids:
+            self._records.pop(each, None)
+
+    def drop_settled(self) -> None:
+        self.drop([each.id for each in self._records.values() if each.fate not in UNSETTLED])
+
+    @property
+    def kept(self) -> list[FailedSummary]:
+        return list(self._records.values())
+
+    def due(self, now: float) -> list[str]:
+        """Which records are to be looked at now."""
+        pause = min(MOST_SECONDS, max(LOOK_SECONDS, (self._looked - self._begun) / SLOWER))
+        waiting = [each.id for each in self._records.values() if each.fate in UNSETTLED]
+        if not waiting or now - self._looked < pause:
+            return []
+        self._looked = now
+        return waiting
+
+    def take(self, looked: Sequence[FailedSummary], asked: Collection[str]) -> str:
+        """Returns what is to be said: nothing where nothing is new. Records that are gone were deleted."""
+        before = {each.id: each.fate for each in self.kept}
+        self._records |= {each.id: each for each in looked if each.id in self._records and each.retried_as}
+        self.drop(set(asked) - {each.id for each in looked})
+        after = {each.id: each.fate for each in self.kept}
+        return self._said() if any(after[each] != before[each] for each in after) else ""
+
+    def _said(self) -> str:
+        kept = self.kept
+        if len(kept) == 1:
+            again = f" as {clean(kept[0].failed_as)}" if kept[0].failed_as else ""
+            return f"{clean(kept[0].id)}, retried: {word(kept[0])}{again}"
+        fates = [word(each) for each in kept]
+        told = [f"{fates.count(each)} {each}" for each in WORDS.values() if each in fates]
+        return f"{len(kept)} retried: {', '.join(told)}"
+
+
+def among(records: Sequence[FailedSummary], kept: Sequence[FailedSummary], oldest: float) -> list[FailedSummary]:
+    """`records`, newest first, with what is kept at its place, down to what failed at `oldest`."""
+    ids = {each.id for each in kept}
+    rest = [each for each in records if each.id not in ids]
+    mine = [each for each in kept if each.failed_at >= oldest]
+    return sorted([*rest, *mine], key=lambda each: -each.failed_at) if mine else rest
