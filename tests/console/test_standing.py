@@ -61,7 +61,6 @@ def words(text: str) -> str:
     return " ".join(text.replace("┃", " ").split())
 
 
-
 async def test_one_that_hangs_is_stale_and_comes_back_by_itself(daemon: Daemon) -> None:
     async with looking(daemon) as c:
         await hangs(c, daemon)

@@ -96,12 +96,6 @@ class Log(View):
         self._begin()
         self._ask()
 
-    def step_back(self) -> bool:
-        if not self.words:
-            return False
-        self.set_filter("")
-        return True
-
     def action_level(self) -> None:
         self.level = (self.level + 1) % len(LEVELS)
         self._begin()
