@@ -17,6 +17,7 @@ _LOG_GROWTH = math.log(GROWTH)
 _LEAST_MS = 0.01
 WINDOW = 60
 RATE_SECONDS = 10
+LATELY_SECONDS, LATELY_STEP = 600, 20
 FLOW_STEP, FLOW_LEAST, FLOW_WINDOW = 0.9, 5.0, 20.0
 """Seconds: between two samples at least; so long a time says something; what was longer ago (a thousand jobs inserted
 at once) says nothing of what comes now."""
@@ -162,6 +163,32 @@ class Rate:
         return sum(list(self._per_second)[-RATE_SECONDS:]) / RATE_SECONDS
 
 
+class Lately:
+    """How many of a class's jobs were done and given up within the last ten minutes, from exact totals."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, int, int]] = deque()  # second, jobs done and given up until then
+        self._failed = 0
+        self.failed_second: int | None = None  # when one was given up last
+
+    def sample(self, second: int, completed: int, failed: int) -> None:
+        if failed > self._failed:
+            self._failed, self.failed_second = failed, second
+        if not self._marks:
+            self._marks.append((second, 0, 0))
+        elif second - self._marks[-1][0] >= LATELY_STEP:
+            self._marks.append((second, completed, failed))
+        while len(self._marks) > 1 and self._marks[1][0] <= second - LATELY_SECONDS:
+            self._marks.popleft()
+
+    def since(self, second: int, completed: int, failed: int) -> tuple[int, int, int]:
+        """Seconds that this covers (fewer after a start), jobs done and given up in them; the totals are of now."""
+        if not self._marks:
+            return 0, completed, failed
+        then, done, lost = self._marks[0]
+        return second - then, completed - done, failed - lost
+
+
 @dataclass(frozen=True, slots=True)
 class _Sample:
     at: float  # seconds of a steady clock
@@ -240,6 +267,7 @@ class ClassStats:
 
     def __init__(self) -> None:
         self.rate = Rate()
+        self.lately = Lately()
         self.delay = Ring()
         self.lateness = Ring()
         self.process = Ring()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import wmcore
@@ -12,6 +12,7 @@ from wmcore.backends.base import FailedRow
 from wmcore.model import ChildState, FlowRates, QueueFigures
 from wmcore.model import Percentiles as Measured
 from wmcore.protocol import messages
+from wmcore.stats import Lately
 
 if TYPE_CHECKING:
     from wmcore.manager.bulk import Run
@@ -183,8 +184,15 @@ def _class(manager: "Manager", index: int) -> messages.JobClass:
         lateness_history=stats.lateness.history(second),
         queue=_queue(manager.queue.figures(index), stats.flow.rates),
         paused=index in manager.paused,
+        lately=_lately(manager, stats.lately, counts, second),
         **counts,
     )
+
+
+def _lately(manager: "Manager", lately: Lately, counts: Mapping[str, int], second: int) -> messages.Lately:
+    seconds, completed, failed = lately.since(second, counts["completed"], counts["failed"])
+    failed_at = None if lately.failed_second is None or not failed else manager.clock.unix(lately.failed_second)
+    return messages.Lately(seconds=seconds, completed=completed, failed=failed, failed_at=_rounded(failed_at))
 
 
 def _queue(figures: QueueFigures | None, flow: FlowRates) -> messages.Queue:

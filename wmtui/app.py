@@ -222,9 +222,9 @@ class ConsoleApp(App[None]):
     # -- saying ------------------------------------------------------------------------------------------------------
 
     def say(self, text: str, error: bool = False) -> None:
-        """In the status line; an error also over the screen, because a long sentence does not fit there."""
+        """In the status line; an error that does not fit there also over the screen."""
         self.saying.say(text, error)
-        if error:
+        if error and len(text) > self.size.width - len("! "):
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
 
@@ -340,7 +340,7 @@ class ConsoleApp(App[None]):
         """Out of every text that lies over the views."""
         while isinstance(self.screen, Reading):
             self.screen.dismiss(None)
-        self.main.show_view(number)
+        self.main.go_to_view(number)
 
     def action_help(self) -> None:
         self.push_screen(Help(self.main.view))

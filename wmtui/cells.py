@@ -83,6 +83,12 @@ class Rows:
     def find(self, key: Hashable) -> int | None:
         return next((i for i, item in enumerate(self.items) if self._key(item) == key), None)
 
+    def in_places_of(self, before: "Rows") -> "Rows":
+        """The same rows, in the order in which they stood before; what is new stands behind them."""
+        places = {before.key(i): i for i in range(len(before))}
+        items = sorted(self.items, key=lambda item: places.get(self._key(item), len(places)))
+        return Rows(items, self._key, self._make)
+
     def made(self, i: int) -> Row | None:
         """The row at `i`, if anybody has looked at it."""
         return self._made.get(i)

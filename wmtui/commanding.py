@@ -159,7 +159,7 @@ def _view(app: "ConsoleApp", args: Namespace) -> None:
     found = [i for i, name in enumerate(VIEWS, 1) if wanted and (name.lower().startswith(wanted) or wanted == str(i))]
     if not found:
         raise UsageError(f"view: there is {', '.join(name.lower() for name in VIEWS)}")
-    app.main.show_view(found[0])
+    app.main.go_to_view(found[0])
 
 
 def _sort(app: "ConsoleApp", args: Namespace) -> None:
@@ -180,8 +180,8 @@ def _unknown_here(app: "ConsoleApp", args: Namespace) -> None:
 
 ACTIONS: dict[str, Callable[["ConsoleApp", Namespace], None]] = {
     **dict.fromkeys(commandline.VERBS, _unknown_here),
-    "status": lambda app, args: app.main.show_view(1),
-    "children": lambda app, args: app.main.show_view(2),
+    "status": lambda app, args: app.main.go_to_view(1),
+    "children": lambda app, args: app.main.go_to_view(2),
     "scale": _scale,
     "drain": _drain,
     "resume": _resume,

@@ -19,6 +19,7 @@ from wmtui.standing import WORDS, at_work, protocol_told, restart_told, retry_to
 from wmtui.totals import STYLES, bounded, mark_of, together, well, wrongs
 
 NAME = 14
+LONGEST_TARGET = 24
 FLEET_COLUMNS = (
     Column("name", Cell("DAEMON"), NAME, most=32),
     Column("link", Cell("STATE"), 15, most=18),
@@ -116,9 +117,10 @@ def fleet_row(session: Session, now: float, top: int, glyphs: Glyphs) -> Row:
     return Row(session.name, cells)
 
 
-def tail(path: str) -> str:
+def tail(target: str) -> str:
     """The end of a path says more than its beginning."""
-    return path if len(path) <= NAME else "…" + path[1 - NAME :]
+    path = target.removeprefix("ssh://")
+    return path if len(path) <= LONGEST_TARGET else "…" + path[1 - LONGEST_TARGET :]
 
 
 def children(status: Status) -> str:

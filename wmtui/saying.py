@@ -10,7 +10,10 @@ from wmtui.printing import clean
 NOTICE_SECONDS = 10.0
 ERROR_SECONDS = 30.0
 READ_SECONDS = 1.0
-"""After that a sentence has been read."""
+"""After that a sentence has been read; one that says what went wrong, after twice as long."""
+
+HANDS_SECONDS = 3.0
+"""So long after a key the next one may be meant for what stood there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Notice:
     said_at: float  # Unix seconds
 
     def read(self, now: float) -> bool:
-        return now > self.said_at + READ_SECONDS
+        return now > self.said_at + READ_SECONDS * (2 if self.error else 1)
 
     def over(self, now: float) -> bool:
         return now >= self.said_at + (ERROR_SECONDS if self.error else NOTICE_SECONDS)
@@ -30,6 +33,12 @@ class Saying:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._notice: Notice | None = None
+        self._key_at = -HANDS_SECONDS
+
+    @property
+    def hands_on(self) -> bool:
+        """Is somebody pressing keys?"""
+        return self._now() < self._key_at + HANDS_SECONDS
 
     def say(self, text: str, error: bool = False) -> None:
         self._notice = Notice(clean(text), error, self._now())
@@ -41,8 +50,9 @@ class Saying:
 
     def key_pressed(self) -> None:
         """Whoever presses a key has read what was said before: the line is needed for what comes now."""
+        self._key_at = self._now()
         if self._notice is not None and self._notice.read(self._now()):
-            self.unsay()
+            self._notice = None
 
     def tick(self) -> None:
         if self._notice is not None and self._notice.over(self._now()):

@@ -90,6 +90,7 @@ class Steering:
             self._do(question, requests, self._tally(requests, "killed", done))
         else:
             told = f"killed the child in slot {one.slot} (pid {one.pid})"
+            told += "" if one.job is None else f"; job {clean(one.job)} is given back and runs again"
             self._do(question, requests, self._saying(told, done))
 
     def recycle(self, children: Sequence[Child], done: Callable[[], None] | None = None) -> None:

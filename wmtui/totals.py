@@ -44,6 +44,10 @@ def bounded(values: Iterable[int | None]) -> str:
     return f"{sum(min(value, COUNT_LIMIT - 1) for value in known):,}{more}"
 
 
+NEWS_SECONDS = 60.0
+"""What failed within them fails now."""
+
+
 def lines(status: Status, glyphs: Glyphs, width: int) -> list[list[Cell]]:
     """What has no room is left out, the least important first: bars that grew and shrank with it would mislead."""
     bars = max(8, min(SECONDS, width - 68))
@@ -88,7 +92,7 @@ def wrongs(status: Status) -> list[Reason]:
     gravest; what a banner says already stands at the end."""
     rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
     drained = _drained_with_jobs(status)
-    found = [*drained, *rest.reasons, *_newly_failed(status)]
+    found = [*drained, *rest.reasons, *_failing(status)]
     return [*found, *(reason for reason in judge(status, Thresholds()).reasons if reason not in found)]
 
 
@@ -122,17 +126,21 @@ def _not_draining(status: Status) -> list[Pool]:
     return [pool for pool in status.pools if pool.state != PoolState.DRAINING]
 
 
-NEW_SECONDS = 600
+def _failing(status: Status) -> list[Reason]:
+    """Classes of which jobs were given up lately, the one with most of them first: nothing that a monitor would ring
+    for, but the next thing to look at. Whose records are all gone was looked at."""
+    failing = [each for each in status.classes if each.lately.failed] if status.failed.count != 0 else []
+    ranked = sorted(failing, key=lambda each: -each.lately.failed)
+    return [Reason(State.WARNING, _given_up(each, status)) for each in ranked]
 
 
-def _newly_failed(status: Status) -> list[Reason]:
-    """Jobs that were given up lately: nothing that a monitor would ring for, but the next thing to look at."""
-    new = [each for each in status.failed.recent if status.now - each.failed_at <= NEW_SECONDS and not each.retried_as]
-    if not new:
-        return []
-    often = max({each.class_name for each in new}, key=lambda name: sum(each.class_name == name for each in new))
-    last = next(each for each in new if each.class_name == often)
-    n = sum(each.class_name == often for each in new)
-    jobs = "1 job" if n == 1 else f"{n}{'+' if len(new) == len(status.failed.recent) > 9 else ''} jobs"
-    when = age(status.now - last.failed_at)
-    return [Reason(State.WARNING, f"{often}: {jobs} given up in the last 10 min, {when} ago: {last.error}")]
+def _given_up(each: JobClass, status: Status) -> str:
+    lately = each.lately
+    share = lately.failed / max(1, lately.failed + lately.completed)
+    of_all = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "<1 %"
+    span = f"{lately.seconds / 60:.0f} min" if lately.seconds >= 90 else f"{lately.seconds} s"
+    ago = 0.0 if lately.failed_at is None else status.now - lately.failed_at
+    parts = [f"{each.name}: {lately.failed:,} given up in {span}", f"{of_all} of its jobs"]
+    parts += [f"the last {age(ago)} ago"] if ago > NEWS_SECONDS else []
+    newest = next((record for record in status.failed.recent if record.class_name == each.name), None)
+    return ", ".join(parts) + (f": {newest.error}" if newest is not None else "")

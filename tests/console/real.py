@@ -1,6 +1,7 @@
 """Real daemons on SQLite for the console's tests: they start together, and are what they were when a test begins."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -23,8 +24,11 @@ def started(folder: Path, names: Sequence[str]) -> Iterator[list[Daemon]]:
     """For a fixture: one for each name, with two children each; ended when the test does not want them any more."""
     fleet = [made(folder, name) for name in names]
     try:
+        fleet[0].init_db()
+        for each in fleet[1:]:
+            shutil.copy(folder / f"{fleet[0].folder.name}.db", folder / f"{each.folder.name}.db")
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda each: each.init_db().start("-c", "2"), fleet))
+            list(pool.map(lambda each: each.start("-c", "2"), fleet))
         yield fleet
     finally:
         for each in fleet:

@@ -101,6 +101,24 @@ def test_the_sign_of_the_order_does_not_take_the_number_of_a_title() -> None:
     assert (titles[0]["p95"].short, titles[1]["ready"].short) == ("LAT95▼", "READ▼")
 
 
+def test_all_classes_whose_jobs_are_given_up_are_named_with_their_share() -> None:
+    """However many they are: the newest twenty records say nothing of the rest."""
+    status = golden()
+    a, b = status.classes
+    a.lately = m.Lately(seconds=200, completed=159, failed=68, failed_at=status.now - 1)
+    b.lately = m.Lately(seconds=45, completed=0, failed=113, failed_at=status.now - 1)
+    assert [each.text for each in totals.wrongs(status)] == [
+        "sandbox.worker.B: 113 given up in 45 s, 100 % of its jobs",
+        "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs: Failed 'A' 1",
+    ]
+    a.lately = m.Lately(seconds=600, completed=10**6, failed=1, failed_at=status.now - 400)
+    assert totals.wrongs(status)[1].text == (
+        "sandbox.worker.A: 1 given up in 10 min, <1 % of its jobs, the last 6m40s ago: Failed 'A' 1"
+    )
+    status.failed.count = 0
+    assert totals.wrongs(status) == []
+
+
 def test_a_backlog_clears_steadily_grows_or_never() -> None:
     """A burst of jobs within the last twenty seconds is no flow: while it is worked off it does not clear "never"."""
     burst = m.Queue(ready=100, in_rate=9.0, out_rate=5.0)

@@ -61,7 +61,6 @@ def words(text: str) -> str:
     return " ".join(text.replace("┃", " ").split())
 
 
-
 async def test_one_that_hangs_is_stale_and_comes_back_by_itself(daemon: Daemon) -> None:
     async with looking(daemon) as c:
         await hangs(c, daemon)
@@ -121,8 +120,8 @@ async def test_one_that_hangs_from_the_beginning_gives_no_answer(daemon: Daemon)
         await c.sees("jobs.Quick")
 
 
-async def test_one_of_another_protocol_can_be_looked_at_and_gets_no_commands(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path / "other", f"sqlite:///{tmp_path}/other.db", ["jobs.Quick"]).init_db()
+async def test_one_of_another_protocol_can_be_looked_at_and_gets_no_commands(shared: Daemon, tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "other", shared.dsn, ["jobs.Quick"])
     newer = "import wmcore.protocol.messages as m; m.PROTOCOL = 99; "
     run = [sys.executable, "-c", f"{newer}from wmcore.cli import main; main()", "-n", "-c", "1", "-f", str(daemon.conf)]
     process = subprocess.Popen(run, cwd=daemon.folder, env=daemon.environment, stdout=subprocess.DEVNULL)

@@ -11,6 +11,7 @@ from textual import events
 from tests.console.console import Console, console
 from tests.console.daemon import Daemon, everything, many_failed
 from wmcore.protocol import messages as m
+from wmtui.saying import HANDS_SECONDS
 from wmtui.screens.confirm import Confirm
 from wmtui.screens.record import RecordScreen
 
@@ -49,10 +50,43 @@ async def test_a_number_key_for_each_view(daemon: Daemon) -> None:
             await c.press(str(number))
             await c.sees(f"[{number} {name}]")
             await c.sees(words)
-        await c.press("escape", "escape")  # back the way that was come
-        await c.sees("[4 Failed 12!]")
+        await c.press("escape", "shift+tab")  # a number leaves no way back
+        await c.sees("[5 Log]")
         await c.press("shift+tab")
+        await c.sees("[4 Failed 12!]")
+
+
+async def test_out_of_what_a_key_led_into_means_back_where_it_was_pressed(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("down", "enter")
+        await c.sees("[2 Children]")
+        await c.sees("filter class=sandbox.worker.A")
+        await c.press("escape")
+        await c.sees("[1 Overview]")
+        await c.press("l")
+        await c.sees("[5 Log]")
+        await c.press("escape")
+        await c.sees("[1 Overview]")
+        await c.press("2")
+        await c.sees("[2 Children]")
+        assert "filter class" not in c.text
+
+
+async def test_rows_stay_where_they_are_while_keys_are_pressed(daemon: Daemon) -> None:
+    """A row that was aimed at moved away between two keys."""
+    async with console(daemon) as c:
+        await c.press("3")
         await c.sees("[3 Queue]")
+        table = c.app.main.queue_view.classes_table
+        before = [table.rows.key(i) for i in range(table.row_count)]
+        last = next(each for each in daemon.status.classes if each.name == before[-1])
+        last.queue.ready = 9_000
+        await c.frame()
+        await c.until(lambda: table.rows.items[-1].queue.ready == 9_000, "the new figures")
+        assert [table.rows.key(i) for i in range(table.row_count)] == before
+        c.now.value += HANDS_SECONDS
+        await c.frame()
+        await c.until(lambda: table.rows.key(0) == last.name, "the order of now")
 
 
 async def test_number_and_enter_in_one_read_open_the_row_of_the_new_view(daemon: Daemon) -> None:
@@ -65,7 +99,7 @@ async def test_number_and_enter_in_one_read_open_the_row_of_the_new_view(daemon:
 
 
 async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
-    daemon.status.failed.recent = []
+    daemon.status.classes[0].lately.failed = 0
     async with console(daemon) as c:
         await c.sees("✓  4 of 4 children running, 415 jobs waiting")
         daemon.status.classes[1].queue.oldest = 400_000.0

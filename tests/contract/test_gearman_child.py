@@ -18,6 +18,7 @@ from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
 from wmcore.backends.base import ChildQueue, Claimed
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.child import GearmanChild
+from wmcore.backends.gearman.connection import CONNECT_SECONDS
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
 
@@ -123,9 +124,12 @@ def test_whoever_leaves_gives_back_what_comes_too_late(make_rig: MakeRig, gearma
 
 def test_a_frozen_server_is_left_alone(make_rig: MakeRig, gearmand: Gearmand, second_gearmand: Gearmand) -> None:
     child = make_rig(gearmand, second_gearmand).child()
+    assert isinstance(child, GearmanChild)
     connected(child, gearmand, second_gearmand)
     second_gearmand.signal(signal.SIGSTOP)
     try:
+        until(lambda: not child.turn((0,), GRAB_FOR).jobs and any(source.asking for source in child._sources))
+        assert 1 < child.patience() < CONNECT_SECONDS, "it sleeps until the answer comes, or will not come"
         for number in range(5):
             insert(gearmand, A, number)
             job = claim(child)

@@ -16,7 +16,7 @@ from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
-from wmcore.backends.base import JobFilter, Wanted
+from wmcore.backends.base import ChildQueue, Claimed, Filter, JobFilter, Wanted
 from wmcore.backends.gearman import connection, packets
 from wmcore.backends.gearman.clock import Clock, Estimates
 from wmcore.backends.gearman.connection import Connection
@@ -26,7 +26,7 @@ from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.client import gearmanlink
 from wmcore.errors import QueueDown, Refused
-from wmcore.model import Failure, RetryPolicy
+from wmcore.model import Failure, Fate, Outcome, RetryPolicy
 
 MakeRig = Callable[..., Rig]
 
@@ -168,6 +168,40 @@ def test_a_retry_whose_insert_nobody_knows(gearmand: Gearmand, tmp_path: Path) -
         assert row.insert_time == pytest.approx(time.time(), abs=30), "the first that was seen of it"
         assert row.run_after == pytest.approx(later, abs=30)
     rig.close()
+
+
+def test_a_record_of_a_servers_former_life_is_no_retrys(gearmand: Gearmand, tmp_path: Path) -> None:
+    """A server that was started anew counts its handles from 1 again."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child, manager = rig.child(), rig.manager()
+
+    def claim() -> Claimed:
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        return job
+
+    gearmand.stop()
+    gearmand.start()
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert_many(A, [1, 2])
+    for _ in range(2):
+        assert child.fail(claim(), Failure("no"), RetryPolicy()) is Outcome.FAILED
+    second, first = manager.failed_page(Filter(), Wanted(None, 10)).rows  # the newest first
+    gearmand.stop()
+    gearmand.start()
+    assert manager.failed_retry(second.id) == first.job
+    child.complete(claim())
+    child.turn((), GRAB_FOR)
+    until(lambda: gearmand.jobs(A)[0] == 0)
+    assert manager.failed_get(second.id).fate is Fate.GONE
+    rig.close()
+
+
+def turned(child: ChildQueue) -> Sequence[Claimed]:
+    try:
+        return child.turn((0,), GRAB_FOR).jobs
+    except QueueDown:  # it comes back
+        return ()
 
 
 # -- something else ----------------------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ def test_a_job_that_fails_is_retried_and_then_kept(make_daemon: Callable[..., Da
         assert len(daemon.ended("failed")) == 4
         counts = daemon.counts("jobs.Fails")
         assert (counts.failed, counts.retried, counts.completed) == (1, 3, 0)
+        assert (counts.lately.failed, counts.lately.completed) == (1, 0)
+        until(lambda: daemon.counts("jobs.Fails").lately.failed_at is not None)
         shown = daemon.wmtui("failed", "show", "0-1").stdout
         assert shown.count("ValueError: no luck with 42") >= 4
         assert "jobs.py" in shown, "the traceback names the file"
@@ -82,7 +84,8 @@ def test_a_job_that_fails_is_retried_and_then_kept(make_daemon: Callable[..., Da
         again = daemon.wmtui("failed", "retry", "0-1")
         assert again.returncode == 1
         assert "0-1" in again.stderr + again.stdout
-        until(lambda: daemon.status().failed.count == 2, 30)
+        until(lambda: daemon.counts("jobs.Fails").failed == 2, 30)
+        until(lambda: daemon.status().failed.count == 1)  # the one that was retried is not open any more
         assert daemon.wmtui("failed", "delete", "0-1", "0-2", "--yes").returncode == 0
         until(lambda: daemon.status().failed.count == 0)
     assert "about to fail" in daemon.errors()

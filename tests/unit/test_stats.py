@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wmcore.model import COUNT_LIMIT, FlowRates, QueueFigures
-from wmcore.stats import ClassStats, Flow, Histogram, Rate, Ring
+from wmcore.stats import ClassStats, Flow, Histogram, Lately, Rate, Ring
 
 values = st.lists(st.floats(0.02, 1e8), min_size=1, max_size=300)
 
@@ -117,3 +117,26 @@ def test_flow_of_more_jobs_than_are_counted_goes_by_the_oldest() -> None:
 def test_flow_forgets_what_was_long_ago() -> None:
     samples = [(float(second), second * second, QueueFigures(ready=7)) for second in range(200)]
     assert flow(*samples).out_rate == (199**2 - 179**2) / 20
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=100))
+def test_what_was_lately_is_of_the_last_ten_minutes(turns: list[tuple[int, int, int]]) -> None:
+    """Each turn: seconds later, so many more were done and given up."""
+    lately, second, done, lost = Lately(), 1000, 0, 0
+    lately.sample(second, done, lost)
+    past = [(second, done, lost)]
+    for passed, completed, failed in turns:
+        second, done, lost = second + passed, done + completed, lost + failed
+        lately.sample(second, done, lost)
+        past.append((second, done, lost))
+    seconds, completed, failed = lately.since(second, done, lost)
+    then = next(each for each in past if each[0] == second - seconds)
+    assert (completed, failed) == (done - then[1], lost - then[2])
+    assert seconds == second - 1000 or 600 <= seconds < 600 + 20 + 40
+
+
+def test_before_the_first_look_nothing_was_given_up() -> None:
+    lately = Lately()
+    assert lately.since(5, 3, 2) == (0, 3, 2)
+    lately.sample(100, 30, 7)
+    assert lately.since(110, 31, 7) == (10, 31, 7) and lately.failed_second == 100

@@ -42,11 +42,12 @@ class Figures:
         return {word: counted[index] + added[index] for index, word in enumerate(COUNTED)}
 
     def sample(self, slots: int, second: int) -> None:
-        """Once a second: the rates."""
+        """Once a second: the rates, and what was lately."""
         self.look(slots)
         for index, stats in enumerate(self.classes):
             counts = self.counts(index)
             stats.rate.sample(counts["completed"] + counts["failed"] + counts["retried"], second)
+            stats.lately.sample(second, counts["completed"], counts["failed"])
 
     def flow(self, queue: Callable[[int], QueueFigures | None], now: float) -> None:
         """The queue has been looked at; `queue`: a class's figures, `now`: seconds of a steady clock."""

@@ -45,6 +45,7 @@ class Confirm(ModalScreen[bool | None]):
         self.typed = ""
         self._copy = copy
         self._copied = False
+        self._too_soon = False
         self._clock = clock
         self._shown_at = clock()
 
@@ -73,8 +74,12 @@ class Confirm(ModalScreen[bool | None]):
         elif self.armed and self.question.typed is not None:
             self._type(event)
             self.query_one("#question", Static).update(self._text())
-        elif self.armed and event.character == "y":
-            self.dismiss(True)
+        elif event.character == "y" and self.question.typed is None:
+            if self.armed:
+                self.dismiss(True)
+            else:
+                self._too_soon = True
+                self.query_one("#question", Static).update(self._text())
 
     def action_no(self) -> None:
         if self.is_current:
@@ -103,6 +108,7 @@ class Confirm(ModalScreen[bool | None]):
         text = Text.assemble((question.title, "bold"), "\n\n", "\n".join(lines), "\n\n")
         if question.typed is None:
             text.append("y", "bold").append(f" {question.yes}    ").append("n", "bold").append(" or esc: cancel")
+            text.append("   that y came before this was read: again" if self._too_soon else "", "bold")
         else:
             text.append(f"type {clean(question.typed)} and enter to {question.yes}: ")
             text.append(f" {clean(self.typed)}_ ", "reverse").append("   esc: cancel")

@@ -119,8 +119,11 @@ class MainScreen(ConsoleScreen):
         progress = bulkwords.progress(run) if run is not None else None
         marked = Cell(view.marked(), "bold") if view.marked() else None
         told = Cell(view.note() or view.target.told(), "dim")
-        cell = self._typed() or pending or progress or app.notice_cell() or marked or told
-        self._lines("status").set_lines([[cell]])
+        notice = app.notice_cell()
+        cell = self._typed() or pending or progress or notice or marked or told
+        narrowed = cell in (notice, marked) and view.filter_text()
+        filtered = [Cell(f"/{clean(view.filter_text())}", "reverse")] if narrowed else []
+        self._lines("status").set_lines([[*filtered, cell]])
         each, pool = view.target.job_class(), view.target.pool()
         states = [name for name, so in (
             ("typing", self.prompt.kind),
@@ -137,7 +140,13 @@ class MainScreen(ConsoleScreen):
 
     # -- views -------------------------------------------------------------------------------------------------------
 
+    def go_to_view(self, number: int) -> None:
+        """By its number: there is no way back from there but another number."""
+        self._came_from = []
+        self.show_view(number, remember=False)
+
     def show_view(self, number: int, remember: bool = True) -> None:
+        """`remember`: esc comes back to where we are."""
         if number != self.number:
             self.console_app.unsay()
             if n := self.view.drop_marks():
@@ -158,10 +167,12 @@ class MainScreen(ConsoleScreen):
 
     def show_children(self, filter_text: str) -> None:
         self.children_view.set_filter(filter_text, "children")
+        self.children_view.led_in_by = filter_text
         self.show_view(2)
 
     def show_log(self, words: str) -> None:
         self.log_view.set_filter(words)
+        self.log_view.led_in_by = words
         self.show_view(5)
 
     def show_failed(self, asked: FailedFilter, said: str, grouped: bool) -> None:
@@ -176,7 +187,7 @@ class MainScreen(ConsoleScreen):
                 table.go_to(failed_id)
 
     def action_view(self, number: int) -> None:
-        self.show_view(number)
+        self.go_to_view(number)
 
     def action_pane(self, step: int) -> None:
         """Through the lists of the view, and on to the next view."""
@@ -185,7 +196,7 @@ class MainScreen(ConsoleScreen):
         if 0 <= position < len(panes) or self.number == 1:
             self.set_focus(panes[position % len(panes)])
         else:
-            self.show_view((self.number - 1 + step) % len(self.views) + 1)
+            self.go_to_view((self.number - 1 + step) % len(self.views) + 1)
 
     # -- the typed line ----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,10 @@ from wmtui.widgets.textline import TextLines
 
 
 class TextPage(Reading):
-    BINDINGS = [Binding("q,escape,backspace,enter", "back", show=False), Binding("y", "copy", show=False)]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012 (Textual's way)
+        Binding("q,escape,backspace,enter", "back", show=False), Binding("y", "copy", show=False),
+        Binding("question_mark", "help", show=False),
+    ]  # fmt: skip
 
     def __init__(self, title: str, text: Callable[[], Text]) -> None:
         """`text` is called again when a status has come."""
@@ -51,11 +54,14 @@ class TextPage(Reading):
     def _paint_lines(self) -> None:
         title = [Cell(clean(self._title), "bold"), Cell(self.query_one(Page).seen(), "dim")]
         self.query_one("#title", TextLines).set_lines([title])
-        hints = [Cell("q back"), Cell("up/down scroll"), Cell("space b page"), Cell("y copy"), Cell("1-6 view")]
-        self.query_one("#hints", TextLines).set_lines([hints])
+        hints = ("q back", "? help", "up/down scroll", "space b page", "y copy", "1-6 view")
+        self.query_one("#hints", TextLines).set_lines([[Cell(each) for each in hints]])
 
     def action_back(self) -> None:
         self.dismiss(None)
+
+    def action_help(self) -> None:
+        self.console_app.action_help()
 
     def action_copy(self) -> None:
         self.console_app.copy(self._shown.plain)

@@ -86,7 +86,7 @@ def show_resumed(reply: PoolsChanged) -> list[str]:
 
 
 def show_class(reply: ClassChanged) -> list[str]:
-    return [f"{clean(reply.class_name)}: {'paused' if reply.paused else 'not paused'}"]
+    return [f"{clean(reply.class_name)}: {'paused' if reply.paused else 'runs again'}"]
 
 
 REQUESTS: dict[str, Callable[[Namespace], tuple[Request, Callable[[Any], list[str]]]]] = {

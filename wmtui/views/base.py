@@ -7,6 +7,7 @@ from textual.containers import Vertical
 
 from wmcore.errors import UsageError
 from wmtui import keymap
+from wmtui.cells import Rows
 from wmtui.lens import Lens
 from wmtui.pending import edit
 from wmtui.session import Session
@@ -30,6 +31,9 @@ class View(Vertical):
         super().__init__(id=self.name_)
         self.lenses: dict[str, Lens] = {}
         self._last: LineTable | None = None
+        self.led_in_by = ""
+        """The filter with which a key of another view led here: out of it means back there."""
+        self._arranged: dict[str, object] = {}
 
     @property
     def console_app(self) -> "ConsoleApp":
@@ -89,6 +93,13 @@ class View(Vertical):
         for pane in self.panes:
             pane.set_dimmed(dimmed)
 
+    def arranged(self, pane: LineTable, rows: Rows) -> Rows:
+        """While somebody presses keys each row stays where it is: what is aimed at must not move away under the hand.
+        Another order or filter takes effect at once."""
+        lens, before = self.lenses.get(pane.pane), self._arranged.get(pane.pane)
+        self._arranged[pane.pane] = lens
+        return rows.in_places_of(pane.rows) if self.console_app.saying.hands_on and lens == before else rows
+
     def say_empty(self, pane: LineTable, why: str) -> None:
         lens = self.lenses.get(pane.pane)
         why = "nothing matches the filter (esc takes it away)" if lens is not None and lens.text else why
@@ -126,13 +137,11 @@ class View(Vertical):
 
     def step_back(self) -> bool:
         """Out of what was gone into, within the view. False where there is nothing to go out of."""
-        pane = self.pane.pane
-        lens = self.lenses.get(pane)
-        if lens is None or not lens.text:
+        text = self.filter_text()
+        if not text:
             return False
-        self.lenses[pane] = lens.filtered("")
-        self.paint()
-        return True
+        self.set_filter("")
+        return text != self.led_in_by
 
     # -- filter and order --------------------------------------------------------------------------------------------
 
@@ -213,6 +222,8 @@ class View(Vertical):
         if pane.pane in keymap.MARKED:
             pane.set_marks(frozenset(pane.rows.key(i) for i in range(len(pane.rows))))
             self._said_marks()
+            if pane.knows_part:
+                self.console_app.say(f"{len(pane.marks):,} are marked: those that are here, not all")
 
     def action_unmark(self) -> None:
         self.unmark()

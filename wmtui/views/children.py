@@ -26,7 +26,8 @@ class Children(View):
             return
         glyphs, lens = self.console_app.glyphs, self.lenses["children"]
         table.set_columns(childrows.child_columns(status))
-        table.set_rows(childrows.child_rows(status, lens, glyphs), sort_title(childrows.CHILD_COLUMNS, lens, glyphs))
+        children = childrows.child_rows(status, lens, glyphs)
+        table.set_rows(self.arranged(table, children), sort_title(childrows.CHILD_COLUMNS, lens, glyphs))
         self.say_empty(table, "no children")
         self.keep_marks(table)
 

@@ -114,10 +114,7 @@ class Log(View):
         if self.finding.words:
             self.find("")
             return True
-        if not self.words:
-            return False
-        self.set_filter("")
-        return True
+        return super().step_back()
 
     def action_level(self) -> None:
         self.level = (self.level + 1) % len(LEVELS)

@@ -65,14 +65,17 @@ class Overview(View):
         worst = totals.worst(status, glyphs, app.keys.shown("wrongs"))
         self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), worst])
         pools = poolrows.pool_rows(status, lens, glyphs, app.pending)
-        self.pools.set_rows(pools, poolrows.pool_titles(status, lens, glyphs))
+        self.pools.set_rows(self.arranged(self.pools, pools), poolrows.pool_titles(status, lens, glyphs))
         self.children_table.set_columns(childrows.child_columns(status))
         lens = self.lenses["children"]
         titles = sort_title(childrows.CHILD_COLUMNS, lens, glyphs)
-        self.children_table.set_rows(childrows.child_rows(status, lens, glyphs), titles)
+        children = childrows.child_rows(status, lens, glyphs)
+        self.children_table.set_rows(self.arranged(self.children_table, children), titles)
         count = status.failed.count
         total = "" if count == len(status.failed.recent) else counted(count)
         self.failed.set_rows(failedrows.failed_rows(app.session.recent(), status.now), total=total)
+        if self.pane is not self.failed:
+            self.failed.go_to_top()
         self.say_empty(self.pools, "no classes")
         self.say_empty(self.children_table, "no children")
         self.say_empty(self.failed, "no failed jobs")

@@ -45,7 +45,8 @@ class Queue(View):
         columns = queuerows.columns_of(status)
         self.classes_table.set_columns(columns)
         titles = sort_title(columns, lens, glyphs) | queuerows.late_title(status, glyphs)
-        self.classes_table.set_rows(queuerows.queue_rows(status, lens, session.trend, glyphs), titles)
+        classes = queuerows.queue_rows(status, lens, session.trend, glyphs)
+        self.classes_table.set_rows(self.arranged(self.classes_table, classes), titles)
         self.say_empty(self.classes_table, "no classes")
         self.jobs.display = session.jobs_of is not None
         self.classes_table.display = not self.jobs.display or self.app.size.width >= 140

@@ -139,6 +139,9 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def go_to(self, key: Hashable | None) -> None:
         self._move_to(self._position(key))
 
+    def go_to_top(self) -> None:
+        self._move_to(0)
+
     def action_move(self, step: int) -> None:
         self._move_to(self._cursor + step)
 
@@ -252,6 +255,11 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """How many are marked, and which rows are on the screen, where not all are."""
         marked = f"{len(self.marks):,} marked" if self.marks else ""
         return "  ".join(filter(None, (marked, self._part())))
+
+    @property
+    def knows_part(self) -> bool:
+        """Are there more than are here?"""
+        return bool(self._total)
 
     def _part(self) -> str:
         if not self._rows or (len(self._rows) <= self._visible and not self._total):

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from wmtui.messages import Said
 
@@ -38,11 +39,12 @@ class Line(Input):
         self._offered: Sequence[str] = ()
 
     def begin(self, text: str, history: Sequence[str], candidates: Candidates | None) -> None:
+        """`text` is chosen as a whole: the first key takes its place, the arrows keep it."""
         self.candidates, self._offered = candidates, ()
         self.suggester = Completing(candidates) if candidates is not None else None
         self.history, self._at = [*history, text], len(history)
         self.value = text
-        self.cursor_position = len(text)
+        self.selection = Selection(0, len(text))
 
     def on_key(self, event: events.Key) -> None:
         match event.key:

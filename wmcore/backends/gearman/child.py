@@ -204,8 +204,8 @@ class GearmanChild:
         return [each for each in found if each is not None]
 
     def patience(self) -> float:
-        now = time.monotonic()
-        return max(0.0, min(source.due_at(self._resting) for source in self._sources) - now)
+        nothing_wanted = self._resting or any(source.asking for source in self._sources)  # until that answers
+        return max(0.0, min(source.due_at(nothing_wanted) for source in self._sources) - time.monotonic())
 
     # -- what is known of a job that comes -----------------------------------------------------------------------------
 

@@ -189,8 +189,12 @@ class GearmanManager:
                     found[job] = (Fate.WAITING if self._is_known(job) else Fate.GONE), None
             except QueueDown:
                 silent.add(server)
-        again = self._stores()[0].records_of([0], jobs) if jobs else {}
-        return fates.told(records, found | {job: (Fate.FAILED, record) for (_, job), record in again.items()})
+        newest = self._stores()[0].records_of([0], jobs) if jobs else {}
+        for record in records:
+            again = newest.get((0, record.retried_as or ""))
+            if again and record.retried_as and _number(again) > _number(record.id):  # else of a server's former life
+                found[record.retried_as] = Fate.FAILED, again
+        return fates.told(records, found)
 
     def failed_groups(self, which: Filter, limit: int) -> FailedGroups:
         return failedgroups.groups(self._stores(), which, limit)

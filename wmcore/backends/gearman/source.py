@@ -87,7 +87,7 @@ class Source:
         return self._asked_at is not None and self.connection.life == self._life
 
     def due_at(self, resting: bool) -> float:
-        """When it wants attention, whatever comes or does not come from it. `resting`: no job is wanted."""
+        """When it wants attention, whatever comes or does not come from it. `resting`: no job is wanted of it."""
         if self.asking:
             assert self._asked_at is not None
             return self._asked_at + CONNECT_SECONDS

@@ -74,6 +74,15 @@ class Queue(Message):
     workers: int | None = None  # connected and able, on all hosts, where the queue tells
 
 
+class Lately(Message):
+    """What has become of a class's jobs within the last ten minutes."""
+
+    seconds: int = 0  # that this covers: fewer while the daemon is young
+    completed: int = 0
+    failed: int = 0  # given up
+    failed_at: float | None = None  # when one was given up last
+
+
 class JobClass(Message):
     name: str
     completed: int = 0
@@ -89,6 +98,7 @@ class JobClass(Message):
     lateness_history: list[float | None] = msgspec.field(default_factory=list)  # p95 per second, None: no job started
     queue: Queue = msgspec.field(default_factory=Queue)
     paused: bool = False
+    lately: Lately = msgspec.field(default_factory=Lately)
 
 
 class Failed(Message):
