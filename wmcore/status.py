@@ -184,6 +184,7 @@ def _class(manager: "Manager", index: int) -> messages.JobClass:
         lateness_history=stats.lateness.history(second),
         queue=_queue(manager.queue.figures(index), stats.flow.rates),
         paused=index in manager.paused,
+        open=manager.queue.failed_open.get(index),
         lately=_lately(manager, stats.lately, counts, second),
         **counts,
     )

@@ -9,7 +9,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "pools": {
         "name": "the class; a pool stands in the line above its classes",
         "done": "jobs done since the daemon was started",
-        "failed": f"{_FAIL} since then",
+        "open": "its failed jobs that nobody has retried: the Failed view has them",
+        "failed": f"{_FAIL} since the daemon was started",
         "rate": "jobs per second, of the last 10 s",
         "rates": "jobs in each of the last 60 s; one scale for all classes",
         "p50": f"{_LATE}: half of them more",

@@ -175,6 +175,6 @@ def _class_facts(each: JobClass) -> list[tuple[str, str]]:
     return [
         ("takes", f"{duration(took.p50)} p50, {duration(took.p95)} p95, {duration(took.max)} at most (last 60 s)"),
         ("late", f"{duration(late.p50)} p50, {duration(late.p95)} p95"),
-        ("does", f"{rate(each.rate)} jobs/s; {number(each.completed)} done, {number(each.failed)} failed"),
+        ("does", f"{rate(each.rate)} jobs/s; {number(each.completed)} done, {count(each.open)} failed"),
         ("waiting", f"{count(each.queue.ready)} ready, {count(each.queue.delayed)} later"),
     ]

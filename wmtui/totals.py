@@ -62,7 +62,7 @@ def _throughput(status: Status, glyphs: Glyphs, bars: int) -> list[Part]:
         (0, Cell(f"jobs/s {rate(total):>6}", "bold")),
         (0, Cell(f"{spark(values, bars, top, glyphs.ascii_only)} {glyphs.at_most}{compact(top)} 60s")),
         (3, Cell(f"done {compact(sum(each.completed for each in status.classes))}")),
-        (1, Cell(f"failed {number(sum(each.failed for each in status.classes))}")),
+        (1, Cell(f"gave up {number(sum(each.failed for each in status.classes))}")),
         (2, Cell(f"retried {number(sum(each.retried for each in status.classes))}")),
     ]
 

@@ -52,7 +52,7 @@ def test_at_80_columns_nothing_needed_is_cut_away() -> None:
         return {columns[i].id for i, _ in layout(columns, 79, {"name": 40, "class": 40, "error": 200})}
 
     assert ids(POOL_COLUMNS) >= {
-        "name", "done", "failed", "rate", "rates", "p50", "p95", "lateness", "ready", "later", "running",
+        "name", "done", "open", "rate", "rates", "p50", "p95", "lateness", "ready", "later", "running",
     }  # fmt: skip
     assert ids(CHILD_COLUMNS) >= {"slot", "pid", "state", "class", "job", "for", "done"}
     assert ids(FAILED_COLUMNS) >= {"when", "class", "attempts", "error"}

@@ -72,6 +72,7 @@ def test_a_table_without_retries_works_as_it_is(rig: Rig) -> None:
     assert sizes(rig, Filter(funcname=B, retried=False)) == {(B, "timeout after N s"): 1}
     assert sizes(rig, Filter(funcname=B)) == {(B, "timeout after N s"): 2}
     assert manager.failed_get("0-4").retried_at is None
+    assert manager.failed_open() == {}
 
 
 def test_init_db_adds_the_fingerprint_and_keeps_what_is_there(rig: Rig) -> None:

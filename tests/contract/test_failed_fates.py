@@ -4,7 +4,7 @@ import time
 
 from tests.contract import schemas
 from tests.contract.conftest import MakeRig
-from tests.contract.rig import ONCE, A, Rig
+from tests.contract.rig import ONCE, A, B, Rig
 from tests.contract.test_failed_list import backwards, everything, fail
 from wmcore.backends.base import FailedRow, Filter, ManagerQueue, Wanted
 from wmcore.model import Failure, Fate
@@ -74,6 +74,15 @@ def test_a_run_through_the_open_ones(rig: Rig) -> None:
     step = manager.failed_chunk("retry", OPEN, step.cursor, 3)
     assert (step.done, step.cursor) == (1, None)
     assert (manager.failed_count(OPEN), manager.failed_count(RETRIED)) == (0, 5)
+
+
+def test_what_is_open_is_counted_by_class(rig: Rig) -> None:
+    fail(rig, 3)
+    fail(rig, 2, B)
+    manager = rig.manager()
+    assert manager.failed_open() == {0: 3, 1: 2, 2: 0}
+    manager.failed_retry("0-2")
+    assert manager.failed_open() == {0: 2, 1: 2, 2: 0}
 
 
 def test_both_are_forgotten_when_they_are_old(rig: Rig) -> None:

@@ -120,6 +120,7 @@ def test_failed_jobs(make_rig: MakeRig, retried: bool | None) -> None:
             manager.failed_page(which, Wanted(page.older, 20))
             manager.failed_page(which, Wanted(None, 20, backwards=True))
             assert manager.failed_groups(which, 100).groups
+        manager.failed_open()
         manager.failed_page(Filter(job="0-77", retried=retried), Wanted(None, 20, count=True))
     found = plans(rig, statements, "wm_failed")
     both = retried is None  # then two ends of as many records as are wanted are merged by a sort

@@ -80,7 +80,7 @@ def test_status_says_everything_in_80_columns() -> None:
     ):  # fmt: skip
         assert fact in text
     row = next(line for line in lines if line.startswith("sandbox.worker.A")).split()
-    assert row[1:5] == ["4100", "12", "640", "58.2"]
+    assert row[1:5] == ["4100", "9", "640", "58.2"]
     assert row[-4:] == ["3", "15s", "18", "1"]
 
 

@@ -4,7 +4,7 @@ The two never share a connection. A child's object lives in one process and one 
 the manager's threads, a method at a time per thread, and opens its own connections.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -451,6 +451,10 @@ class ManagerQueue(Protocol):
     def failed_chunk(self, action: str, which: Filter, cursor: str | None, limit: int) -> Chunk:
         """`retry` or `delete` the next `limit` of them, newest first, in a transaction for each database. What was
         retried before is refused."""
+
+    def failed_open(self) -> Mapping[int, int]:
+        """By class index, how many failed jobs nobody has retried, bounded by COUNT_LIMIT; empty where the tables of an
+        earlier version would have to be gone through for it."""
 
     def failed_get(self, failed_id: str) -> FailedRow:
         """With all attempts; raises NotFound."""

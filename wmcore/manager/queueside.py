@@ -29,9 +29,16 @@ CLEAN_SECONDS = 3600.0
 FIRST_CLEAN_SECONDS = 300.0
 """Sooner: a daemon may be started anew every hour."""
 RECENT = 20
+RECOUNT_SECONDS = 30.0
+"""By class they are counted when there are more or less of them, or others; and so often, where a bound hides it."""
 GLIMPSE = 200
 """Characters of an argument in the list of failed jobs."""
 OPEN = Filter(retried=False)
+
+
+def _again(begun: float) -> float:
+    """A question that takes a database long is asked less often: it may take 2 % of its time. Monotonic."""
+    return time.monotonic() + min(30.0, 50 * (time.monotonic() - begun))
 
 
 @dataclass(slots=True)
@@ -60,6 +67,9 @@ class QueueSide:
         self.health = [Health(name) for name in queue.databases]
         self._askers = [Asker(queue, database, idle) for database in range(len(self.health))]
         self.failed_count: int | None = None  # of those that nobody has retried
+        self.failed_open: Mapping[int, int] = {}  # by class, as far as is known
+        self._counted: object = None  # how many there were and the newest ones, when they were counted by class
+        self._count_again = 0.0  # monotonic: not before
         self.failed_recent: list[tuple[FailedRow, str]] = []  # with their arguments, as a list has them
         self._looked_at = 0.0  # monotonic
         self._looked = asyncio.Event()
@@ -163,8 +173,7 @@ class QueueSide:
                 self.on_figures()
             except QueueDown as error:
                 self.down(database, error)
-            # A database that answers slowly is asked less often: figures may take 2 % of its time.
-            await asyncio.sleep(min(30.0, 50 * (time.monotonic() - begun)))
+            await asyncio.sleep(max(0.0, _again(begun) - time.monotonic()))
             await self._pause()
 
     def figures(self, class_index: int) -> QueueFigures | None:
@@ -200,6 +209,10 @@ class QueueSide:
         count = await self.thread(self.queue.failed_count, OPEN)
         recent = await self.thread(self._read_recent)
         self.failed_count, self.failed_recent = count, recent
+        state = count, [row.id for row, _ in recent], time.monotonic() // RECOUNT_SECONDS
+        if state != self._counted and (begun := time.monotonic()) >= self._count_again:
+            self.failed_open = await self.thread(self.queue.failed_open)
+            self._counted, self._count_again = state, _again(begun)
 
     def _read_recent(self) -> list[tuple[FailedRow, str]]:
         page = self.queue.failed_page(OPEN, Wanted(limit=RECENT))

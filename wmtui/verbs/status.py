@@ -25,7 +25,7 @@ def show_classes(classes: Sequence[JobClass]) -> list[str]:
         (
             each.name,
             each.completed,
-            each.failed,
+            count(each.open),
             each.retried,
             rate(each.rate),
             duration(each.lateness.p50),

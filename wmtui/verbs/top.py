@@ -43,8 +43,8 @@ def _class(each: JobClass) -> str:
         parts.append(f"oldest {age(each.queue.oldest / 1000)}")
     if each.lateness.p95 is not None:
         parts.append(f"late {duration(each.lateness.p95)}")
-    if each.failed:
-        parts.append(f"{each.failed:,} failed")
+    if each.open:
+        parts.append(f"{count(each.open)} failed")
     return f"{clean(each.name)}{' PAUSED' if each.paused else ''}: {', '.join(parts)}"
 
 

@@ -214,6 +214,9 @@ class GearmanManager:
                 refused.append((row.id, str(error)))
         return Chunk(len(found.rows) - len(refused), refused, found.older)
 
+    def failed_open(self) -> dict[int, int]:
+        return failedpages.open_of(self._stores(), self._names)
+
     def failed_get(self, failed_id: str) -> FailedRow:
         return self._with_fates([self._stores()[0].get(_number(failed_id))])[0]
 

@@ -24,6 +24,7 @@ Position = tuple[float, int]
 
 GLIMPSE_BYTES = 8192
 """Of an argument in a list."""
+CLASSES_AT_ONCE = 50
 MESSAGE = 2000
 """Characters of a message in a list."""
 
@@ -169,6 +170,25 @@ class Store:
             row = self.db.one(f"SELECT count(*) FROM ({inner}) t", values)
             found += int(row[0]) if row else 0
         return min(most, found)
+
+    @property
+    def looks_up_retried(self) -> bool:
+        """Is what is open to be found by an index?"""
+        return self._looks_up_retried
+
+    def open_of(self, names: Sequence[str], most: int) -> list[int]:
+        """How many records of each of these classes nobody has retried, counted up to `most`."""
+        found = [0] * len(names)
+        for start in range(0, len(names), CLASSES_AT_ONCE):
+            some = range(start, min(len(names), start + CLASSES_AT_ONCE))
+            parts = (
+                f"SELECT {i}, (SELECT count(*) FROM (SELECT 1 FROM {self._table} WHERE retried = 0 "
+                f"AND funcname = :n{i} LIMIT {int(most)}) t)"
+                for i in some
+            )
+            for i, size in self.db.rows(" UNION ALL ".join(parts), {f"n{i}": names[i] for i in some}):
+                found[int(i)] = int(size)
+        return found
 
     # -- groups --------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.bounds import Bounds
 from wmcore.backends.theschwartz.failed import Position, Store
 from wmcore.errors import NotFound, Refused
+from wmcore.model import COUNT_LIMIT
 
 COUNT_SECONDS = 5.0
 """A whole count may take so long: it is made once, before thousands of records are changed."""
@@ -114,6 +115,14 @@ def some(stores: Sequence[Store], failed_ids: Sequence[str]) -> list[FailedRow]:
         key, number = rows.split_id(failed_id, "failed")
         numbers.setdefault(key, []).append(number)
     return [row for store in stores for row in store.glimpses(numbers.get(store.key, ())).values()]
+
+
+def open_of(stores: Sequence[Store], names: Sequence[str]) -> dict[int, int]:
+    """By the position of the name, bounded by COUNT_LIMIT; nothing where it would have to be searched for."""
+    if not all(store.looks_up_retried for store in stores):
+        return {}
+    counts = [store.open_of(names, COUNT_LIMIT) for store in stores]
+    return {i: min(COUNT_LIMIT, sum(each)) for i, each in enumerate(zip(*counts, strict=True))}
 
 
 def total(stores: Sequence[Store], which: Filter, most: int) -> tuple[int, bool]:

@@ -239,6 +239,9 @@ class TheSchwartzManager:
                 return store, number
         raise NotFound(f"there is no failed job {failed_id}, or its database is down")
 
+    def failed_open(self) -> dict[int, int]:
+        return failedpages.open_of(self._stores(), self._names)
+
     def failed_get(self, failed_id: str) -> FailedRow:
         store, number = self._store_of(failed_id)
         return fates.look([store.get(number)], self._here.databases, self._stores())[0]

@@ -99,6 +99,7 @@ class JobClass(Message):
     queue: Queue = msgspec.field(default_factory=Queue)
     paused: bool = False
     lately: Lately = msgspec.field(default_factory=Lately)
+    open: int | None = None  # failed jobs that nobody has retried, bounded (model.COUNT_LIMIT); None: not known
 
 
 class Failed(Message):
