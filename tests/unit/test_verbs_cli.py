@@ -121,7 +121,7 @@ def run(peer: Peer) -> Run:
         ("drain mail", Drain(pool="mail"), "default: draining\n"),
         ("resume", Resume(), "default: running again\n"),
         ("pause A", Pause(class_name="A"), "A: paused\n"),
-        ("unpause A", Unpause(class_name="A"), "A: not paused\n"),
+        ("unpause A", Unpause(class_name="A"), "A: runs again\n"),
         ("recycle", Recycle(), "2 children replaced after the job in hand: slot 0 1\n"),
         ("recycle 3", Recycle(slot=3), "2 children replaced after the job in hand: slot 0 1\n"),
         ("recycle mail", Recycle(pool="mail"), "2 children replaced after the job in hand: slot 0 1\n"),
