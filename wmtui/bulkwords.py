@@ -22,7 +22,8 @@ def progress(run: Bulk) -> Cell:
 def end(run: Bulk) -> str:
     why = f" ({run.reasons[0].reason})" if run.reasons else ""
     error = f": {run.error}" if run.error else ""
-    return f"{run.action} {run.state}: {run.done:,} of {run.total:,}{_refused(run)}{why}{error}"
+    look = "; retried:yes lists what becomes of them" if run.action == "retry" and run.done else ""
+    return f"{run.action} {run.state}: {run.done:,} of {run.total:,}{_refused(run)}{why}{error}{look}"
 
 
 def _refused(run: Bulk) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from wmcore.model import COUNT_LIMIT, Fate
+from wmcore.model import COUNT_LIMIT
 from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import age, moment
 from wmtui.printing import clean
-from wmtui.retries import word
+from wmtui.retries import in_front
 
 FAILED_COLUMNS = (
     Column("when", Cell("FAILED AT", short="FAILED"), 8, most=11),
@@ -38,9 +38,6 @@ def failed_rows(records: Sequence[FailedSummary], now: float) -> Rows:
 def failed_row(record: FailedSummary, now: float) -> Row:
     dim = "dim" if record.retried_as else ""
     slot = "" if record.slot is None else f"/{record.slot}"
-    fate = ""
-    if record.retried_as:
-        fate = "failed again: " if record.fate == Fate.FAILED else f"retry {word(record) or clean(record.retried_as)}: "
     cells = (
         Cell(moment(record.failed_at, now), dim),
         Cell(clean(record.class_name), dim),
@@ -48,7 +45,7 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(clean(record.id), dim),
         Cell(clean(record.job), dim),
         Cell(clean(record.host) + slot, dim),
-        Cell(fate + clean(record.error), dim),
+        Cell(clean(in_front(record) + record.error), dim),
         Cell(clean(record.arg), dim),
     )
     return Row(record.id, cells)

@@ -72,10 +72,11 @@ RETRIED = {"no": False, "yes": True, "any": None}
 
 def failed_filter(text: str, now: float) -> FailedFilter:
     """The same line for failed jobs, whose list the daemon filters: for those that are open, if it does not say
-    otherwise. Raises UsageError for what it cannot ask."""
-    asked = FailedFilter(retried=False)
+    otherwise or names a job. Raises UsageError for what it cannot ask."""
+    terms = parse(text, FAILED_NAMES)
+    asked = FailedFilter(retried=None if any(term.name == "job" for term in terms) else False)
     words: list[str] = []
-    for term in parse(text, FAILED_NAMES):
+    for term in terms:
         if term.negated:
             raise UsageError("filter: the daemon cannot leave out by a word; it knows class:NAME, error~TEXT, age<1h")
         if term.name == "retried":

@@ -1,6 +1,7 @@
 """The sentences of the dialogs, made when a key is pressed: what a question names is frozen from then on. Pure."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,10 @@ from wmtui.naming import name_of
 from wmtui.printing import clean, plural
 from wmtui.totals import bounded
 
-TYPED_FROM = 101
+TYPED_FROM = {"retry": 101, "delete": 11}
 """From so many jobs on, y is not enough: the number has to be typed."""
+NAMED = 3
+"""Classes of the jobs that a question is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +175,13 @@ DELETED = "then   arguments and tracebacks are gone. This can not be undone."
 def retry(status: Status, records: Sequence[FailedSummary]) -> Question:
     n, ids = len(records), [record.id for record in records]
     lines = (_on(status), *_what(records), RETRIED)
-    return Question(f"Retry {_jobs(n)}?", lines, "retry", n if n >= TYPED_FROM else None, _for_ids("retry", ids))
+    return Question(f"Retry {_jobs(n)}?", lines, "retry", _typed("retry", n), _for_ids("retry", ids))
 
 
 def delete(status: Status, records: Sequence[FailedSummary]) -> Question:
     n, ids = len(records), [record.id for record in records]
     lines = (_on(status), *_what(records), DELETED)
-    return Question(f"Delete {_jobs(n)}?", lines, "delete", n if n >= TYPED_FROM else None, _for_ids("delete", ids))
+    return Question(f"Delete {_jobs(n)}?", lines, "delete", _typed("delete", n), _for_ids("delete", ids))
 
 
 def _for_ids(verb: str, ids: Sequence[str]) -> str:
@@ -195,8 +198,11 @@ def bulk(status: Status, action: str, asked: FailedFilter, expected: int, at_lea
         "Refused if the number has moved by then.",
     )
     title = f"{action.capitalize()} {_jobs(expected, at_least)}?"
-    number = expected if expected > 1 else None
-    return Question(title, lines, action, number, bulk_command(action, asked))
+    return Question(title, lines, action, _typed(action, expected), bulk_command(action, asked))
+
+
+def _typed(action: str, n: int) -> int | None:
+    return n if n >= TYPED_FROM[action] else None
 
 
 def bulk_command(action: str, asked: FailedFilter) -> str:
@@ -232,5 +238,8 @@ def _what(records: Sequence[FailedSummary]) -> list[str]:
     if len(records) == 1:
         return [f"job    {clean(records[0].job)} {clean(records[0].class_name)}", f"error  {clean(records[0].error)}"]
     classes = sorted({clean(record.class_name) for record in records})
-    more = f" and {len(classes) - 3} more" if len(classes) > 3 else ""
-    return [f"class  {', '.join(classes[:3])}{more}"]
+    more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
+    errors = Counter(clean(record.error) for record in records)
+    (often, times), others = errors.most_common(1)[0], len(errors) - 1
+    also = f" ({times}, and {plural(others, 'other error')})" if others else ""
+    return [f"class  {', '.join(classes[:NAMED])}{more}", f"error  {often}{also}"]

@@ -58,7 +58,7 @@ def _facts(record: FailedRecord) -> list[tuple[str, str]]:
         if value is not None:
             facts.append((name, clean(value)))
     if record.retried_as is not None:
-        facts.append(("retried", clean(fate(record).removeprefix("retried "))))
+        facts.append(("retried", clean(fate(record))))
     return facts
 
 
@@ -128,7 +128,7 @@ def line_text(line: str, job: str | None, queued: Sequence[QueuedJob], failed: S
         text.append(f"\njob {clean(record.job)}", "bold").append(f" failed {stamp(record.failed_at)}, ")
         text.append(f"after {plural(record.attempts, 'attempt')}: record {clean(record.id)}\n")
         text.append(f"{clean(record.error)}\n", "bold")
-        text.append(f"{clean(fate(record))}\n" if record.retried_as else "")
+        text.append(f"retried {clean(fate(record))}\n" if record.retried_as else "")
         text.append(f"{clean(record.arg)}\n")
     if job is not None and not queued and not failed:
         text.append(f"\njob {clean(job)} is neither in the queue nor among the failed jobs.\n", "dim")

@@ -31,12 +31,19 @@ def word(record: FailedSummary | FailedRecord) -> str:
         return ""
 
 
+def in_front(record: FailedSummary) -> str:
+    """What stands in front of the error of a record that was retried; nothing, where it is open."""
+    if not record.retried_as:
+        return ""
+    return "failed again: " if record.fate == Fate.FAILED else f"retry {word(record) or record.retried_as}: "
+
+
 def fate(record: FailedSummary | FailedRecord) -> str:
-    """In a sentence: when it was retried, as which job, and what became of that."""
-    when = "" if record.retried_at is None else f" {stamp(record.retried_at)}"
+    """In full: when it was retried, as which job, and what became of that."""
+    when = "" if record.retried_at is None else f"{stamp(record.retried_at)} "
     again = f" as {record.failed_as}" if record.failed_as else ""
     said = f": {word(record)}{again}" if word(record) else ""
-    return f"retried{when} as job {record.retried_as}{said}"
+    return f"{when}as job {record.retried_as}{said}"
 
 
 class Retries:

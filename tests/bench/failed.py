@@ -29,6 +29,7 @@ from wmcore.protocol.messages import (
 )
 
 RARE = "the rare one"
+OPEN = FailedFilter(retried=False)
 
 
 class Pulse:
@@ -73,22 +74,28 @@ def asking(request: Request) -> Callable[[Client], Any]:
 
 
 def questions(daemon: Daemon) -> dict[str, Callable[[Client], Any]]:
+    """What is open, as the console asks for it, if nothing else is said."""
     one = CLASSES[0]
-    following: FailedPage = daemon.call(ListFailed())
-    group = daemon.call(GroupFailed()).groups[0].fingerprint
+    following: FailedPage = daemon.call(ListFailed(filter=OPEN))
+    group = daemon.call(GroupFailed(filter=OPEN)).groups[0].fingerprint
+    retried, of_class = FailedFilter(retried=True), FailedFilter(class_name=one, retried=False)
     return {
         "nothing else": lambda client: time.sleep(0.1),
-        "first page, total": asking(ListFailed()),
-        "End": asking(ListFailed(order="oldest", count=False)),
-        "next page": asking(ListFailed(cursor=following.cursor, count=False)),
-        "class": asking(ListFailed(filter=FailedFilter(class_name=one))),
-        "class, End": asking(ListFailed(filter=FailedFilter(class_name=one), order="oldest")),
-        "group": asking(ListFailed(filter=FailedFilter(fingerprint=group))),
-        "error text, rare": asking(ListFailed(filter=FailedFilter(error=RARE))),
-        "class and rare text": asking(ListFailed(filter=FailedFilter(class_name=one, error=RARE))),
-        "groups": asking(GroupFailed()),
-        "groups of a class": asking(GroupFailed(filter=FailedFilter(class_name=one))),
-        "groups of a text": asking(GroupFailed(filter=FailedFilter(error="deadlock"))),
+        "first page, total": asking(ListFailed(filter=OPEN)),
+        "End": asking(ListFailed(filter=OPEN, order="oldest", count=False)),
+        "next page": asking(ListFailed(filter=OPEN, cursor=following.cursor, count=False)),
+        "class": asking(ListFailed(filter=of_class)),
+        "class, End": asking(ListFailed(filter=of_class, order="oldest")),
+        "group": asking(ListFailed(filter=FailedFilter(fingerprint=group, retried=False))),
+        "error text, rare": asking(ListFailed(filter=FailedFilter(error=RARE, retried=False))),
+        "class and rare text": asking(ListFailed(filter=FailedFilter(class_name=one, error=RARE, retried=False))),
+        "groups": asking(GroupFailed(filter=OPEN)),
+        "groups of a class": asking(GroupFailed(filter=of_class)),
+        "groups of a text": asking(GroupFailed(filter=FailedFilter(error="deadlock", retried=False))),
+        "retried, with their fates": asking(ListFailed(filter=retried)),
+        "open and retried": asking(ListFailed()),
+        "groups of both": asking(GroupFailed()),
+        "of one job": asking(ListFailed(filter=FailedFilter(job="0-4711"))),
     }
 
 
@@ -106,7 +113,7 @@ def full(bench: Bench, kind: str, count: int) -> Iterator[Daemon]:
 
 
 def bulk(daemon: Daemon, action: str) -> Row:
-    which = FailedFilter(fingerprint=daemon.call(GroupFailed()).groups[0].fingerprint)
+    which = FailedFilter(fingerprint=daemon.call(GroupFailed(filter=OPEN)).groups[0].fingerprint, retried=False)
     total = daemon.call(ListFailed(filter=which)).total
     with Pulse(daemon.folder / "wm.sock") as pulse:
         begun = time.perf_counter()

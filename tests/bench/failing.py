@@ -18,6 +18,8 @@ ERRORS = (
 )
 RARE = "ValueError: the rare one, row #"
 """One in 10,000, of the first class."""
+RETRIED = "CASE WHEN g % 10 = 3 THEN {} ELSE {} END"
+"""One in ten."""
 DAYS = 30
 _NUMBERS = {
     "postgresql": "generate_series(1, {count}) AS n(g)",
@@ -37,7 +39,7 @@ TRACEBACK = "Traceback (most recent call last):\n" + "".join(
 
 
 def fill_failed(dsn: str, count: int) -> None:
-    """`count` records over the last thirty days, a second or so apart, evenly mixed."""
+    """`count` records over the last thirty days, a second or so apart, evenly mixed, one in ten of them retried."""
     engine = create_engine(parse_database({"dsn": dsn}).url)
     kind, begin = engine.dialect.name, time.time() - DAYS * 86400
     kinds = [(name, error) for name in CLASSES for error in ERRORS]
@@ -51,13 +53,14 @@ def fill_failed(dsn: str, count: int) -> None:
         ]
         connection.execute(text("INSERT INTO kinds VALUES (:k, :f, :e, :p)"), rows)
         which = f"CASE WHEN g % 10000 = 77 THEN {len(kinds)} ELSE g * 7 % {len(kinds)} END"
+        retried = ", ".join((RETRIED.format(1, 0), RETRIED.format("'0-1'", "NULL")))
         connection.execute(
             text(
                 "INSERT INTO wm_failed (funcname, jobid, arg, insert_time, run_after, failed_at, message, "
-                "attempt_count, attempts, host, slot, fingerprint) "
+                "attempt_count, attempts, host, slot, fingerprint, retried, retried_as) "
                 f"SELECT funcname, g, {_BLOB[kind]}, "
                 f":begin + g * :step, :begin + g * :step, :begin + g * :step, REPLACE(error, '#', {_text(kind)}), 1, "
-                f":attempts, 'web3', 3, print FROM {_NUMBERS[kind].format(count=count)} "
+                f":attempts, 'web3', 3, print, {retried} FROM {_NUMBERS[kind].format(count=count)} "
                 f"JOIN kinds ON k = {which} ORDER BY g"
             ),
             {"arg": arg, "begin": begin, "step": DAYS * 86400 / count, "attempts": attempts},

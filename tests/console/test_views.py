@@ -329,7 +329,7 @@ async def test_groups_lead_to_their_jobs(daemon: Daemon) -> None:
         await c.press("r")
         await c.sees("Retry 10 failed jobs?")
         await c.sees("wmtui failed retry --all --fingerprint f00")
-        await c.answer("1", "0", "enter")
+        await c.answer("y")
         asked_for = m.FailedFilter(fingerprint="f00", retried=False)
         await c.asked(m.StartBulk(action="retry", filter=asked_for, expected=10))
 
@@ -357,8 +357,8 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         await c.fill("KeyError")
         await c.sees("40 failed jobs")
         await c.press("A")
-        await c.sees("type 40 and enter to retry")
-        await c.answer("4", "0", "enter")
+        await c.sees("Retry 40 failed jobs?")
+        await c.answer("y")
         await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(error="KeyError", retried=False), expected=40))
         daemon.status.bulk[0].done = 20
         c.now.value += 11  # what was said last is gone
@@ -370,7 +370,7 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         asked_before = len(await asked(c, m.ListFailed))
         daemon.status.bulk[0] = msgspec.structs.replace(daemon.status.bulk[0], state="stopped", ended_at=c.now())
         await c.frame()
-        await c.sees("retry stopped: 20 of 40")
+        await c.sees("retry stopped: 20 of 40; retried:yes lists what becomes of them")
         await c.until(lambda: sum(isinstance(each, m.ListFailed) for each in daemon.asked) > asked_before)
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from tests.console.daemon import golden, many_failed
-from wmcore.protocol.messages import Failed, FailedPage, FailedSummary, Pool, Server, Status
+from wmcore.protocol.messages import Failed, FailedFilter, FailedPage, FailedSummary, Pool, Server, Status
 from wmtui import childrows, headline, keymap, naming, poolrows, questions
 from wmtui.failedlist import FailedList
 from wmtui.glyphs import ASCII, UNICODE, choose
@@ -193,8 +193,11 @@ def test_the_pending_number() -> None:
 
 def test_many_jobs_have_to_be_typed() -> None:
     status = golden()
-    assert questions.delete(status, many_failed(100)).number is None
-    assert questions.delete(status, many_failed(101)).number == 101
+    """Marked, in a group, or of a filter: sooner where it can not be undone."""
+    for action, most in (("retry", 100), ("delete", 10)):
+        for n, typed in ((most, None), (most + 1, most + 1)):
+            marked = getattr(questions, action)(status, many_failed(n))
+            assert marked.number == questions.bulk(status, action, FailedFilter(), n, False, "").number == typed
     assert "0-9120" in "\n".join(questions.kill(status, status.children[:1]).lines)
 
 

@@ -24,10 +24,12 @@ from wmcore.protocol.messages import (
 from wmtui.failedlist import OPEN
 from wmtui.formatting import age, count, stamp
 from wmtui.printing import clean, clean_block, err, plural, table
-from wmtui.retries import fate
+from wmtui.retries import fate, in_front
 from wmtui.verbs import bulk
 from wmtui.verbs.base import BULK_SECONDS, Verb, ask, connect, present
 from wmtui.verbs.jobs import PAGE, positive
+
+WHICH = {"open": False, "retried": True, "both": None}
 
 
 def show_list(page: FailedPage) -> list[str]:
@@ -39,7 +41,7 @@ def show_list(page: FailedPage) -> list[str]:
             record.attempts,
             record.class_name,
             record.job,
-            (f"({fate(record)}) " if record.retried_as else "") + record.error,
+            in_front(record) + record.error,
         )
         for record in page.records
     ]
@@ -131,9 +133,10 @@ def collect(client: Client, args: Namespace) -> FailedPage:
 
 
 def filter_of(args: Namespace) -> FailedFilter:
-    """Of those that are open, if nothing else is said."""
+    """Of those that are open, if nothing else is said; of one job all there is."""
+    which = args.which or ("both" if args.job else "open")
     return FailedFilter(
-        class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=args.retried, job=args.job
+        class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=WHICH[which], job=args.job
     )
 
 
@@ -263,10 +266,12 @@ def _conditions(parser: ArgumentParser) -> None:
     parser.add_argument("--fingerprint", metavar="F", help="only jobs of this group, as failed groups shows it")
     parser.add_argument("--job", metavar="ID", help="only of this job, as the log names it")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--no-retried", action="store_false", dest="retried", help="those that nobody retried (default)")
-    which.add_argument("--retried", action="store_true", help="those that were retried, with what became of them")
-    which.add_argument("--both", action="store_const", const=None, dest="retried", help="all of them")
-    parser.set_defaults(retried=False)
+    for option, word, text in (
+        ("--no-retried", "open", "only what nobody has retried (default)"),
+        ("--retried", "retried", "only what was retried, with what became of it"),
+        ("--both", "both", "all of them"),
+    ):
+        which.add_argument(option, dest="which", action="store_const", const=word, help=text)
 
 
 VERBS = (Verb("failed", "jobs that have finally failed: list, groups, show, retry, delete", _run_list, _arguments),)

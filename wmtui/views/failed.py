@@ -55,7 +55,7 @@ class Failed(View):
         session, status = self.session, self.session.shown
         now = status.now if status else 0.0
         known = session.failed
-        total = "" if known.count == known.listed else self.total()
+        total = "" if known.count == len(known.records) else self.total()
         self.failed.set_rows(failedrows.failed_rows(known.records, now), total=total, skipped=known.skipped())
         none = "no failed jobs" if known.filter == OPEN else "nothing matches the filter (esc takes it away)"
         self.say_empty(self.failed, none if known.begun or known.count == 0 else "asking ...")
@@ -89,7 +89,8 @@ class Failed(View):
             if found is None:
                 return "groups: asking ..."
             part = f", of the newest {found.scanned or 0:,} failed jobs" if found.partial else ""
-            return f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
+            groups = f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
+            return f"{groups}: {self.target.detail()}" if found.groups else groups
         if session.failed.partial:
             looked = f"{session.failed.scanned or 0:,}"
             return f"{said}{self.total()} found in the first {looked} rows; down goes on, f groups them all"
