@@ -4,6 +4,7 @@ in several processes each has its own ones: tests stop them, break their connect
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -214,6 +215,13 @@ class Gearmand(Server):
         """SIGSTOP: it takes connections and says nothing; SIGCONT: it goes on; SIGKILL: with `stop` behind it."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            until(self._stands, 5, "all threads stopped")  # the last ones may still answer when the signal is sent
+
+    def _stands(self) -> bool:
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in tasks)
 
 
 class MariaDB(Server):
