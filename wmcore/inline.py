@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from wmcore.backends.base import Claimed
+from wmcore.backends.records import Claimed
 from wmcore.loading import load_class
 from wmcore.worker import Failed, Job
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from wmcore.backends.base import Claimed
+from wmcore.backends.records import Claimed
 from wmcore.callbacks import is_callback, worker_of
 from wmcore.config.records import ClassConfig, Config
 from wmcore.errors import LoadError

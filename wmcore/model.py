@@ -113,6 +113,7 @@ class Percentiles:
     p95: float | None = None
     p99: float | None = None
     max: float | None = None
+    mean: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import wmcore
-from wmcore.backends.base import FailedRow
+from wmcore.backends.records import FailedRow
 from wmcore.model import ChildState, FlowRates, QueueFigures
 from wmcore.model import Percentiles as Measured
 from wmcore.protocol import messages
@@ -213,8 +213,9 @@ def _rounded(value: float | None) -> float | None:
 def _percentiles(measured: Measured) -> messages.Percentiles:
     """Rounded: they go to every viewer each second, and are within 2.5 % anyway."""
     return messages.Percentiles(
-        p50=_rounded(measured.p50), p95=_rounded(measured.p95), p99=_rounded(measured.p99), max=_rounded(measured.max)
-    )
+        p50=_rounded(measured.p50), p95=_rounded(measured.p95), p99=_rounded(measured.p99),
+        max=_rounded(measured.max), mean=_rounded(measured.mean),
+    )  # fmt: skip
 
 
 def _failed(manager: "Manager") -> messages.Failed:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wmcore.backends.arguments import decode, encode
-from wmcore.backends.base import Claimed, JobQueue, NewJob, News
+from wmcore.backends.base import JobQueue, News
+from wmcore.backends.records import Claimed, NewJob
 from wmcore.model import Failure
 
 

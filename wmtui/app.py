@@ -310,7 +310,7 @@ class ConsoleApp(App[None]):
             self.set_pending(None)
 
     def pending_cell(self) -> Cell | None:
-        return forecast.pending_cell(self.pending, self.status)
+        return forecast.pending_cell(self.pending, self.status, self.session.trend)
 
     # -- taking away -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wmcore.errors import NotFound, UsageError
-from wmcore.protocol.messages import FailedPage, JobClass, Pool, Status
+from wmcore.protocol.messages import JobClass, Pool, Status
 from wmtui import commandline, fleetdesk, judging, opening
 from wmtui.filtering import said_of
 from wmtui.keymap import VIEWS
@@ -116,23 +116,10 @@ def _failed(app: "ConsoleApp", args: Namespace) -> None:
         asked = filter_of(args)
         app.main.show_failed(asked, said_of(asked), grouped=args.action == "groups")
         if args.action in ("retry", "delete"):
-            _when_counted(app, args.action)
+            app.steering.bulk(args.action, app.session.failed.filter, app.session.failed_text)
         return
     check_selection(args)
     (app.steering.retry if args.action == "retry" else app.steering.delete)(args.ids)
-
-
-def _when_counted(app: "ConsoleApp", action: str) -> None:
-    """The daemon counts first, then it is asked for."""
-    known, said, steering = app.session.failed, app.session.failed_text, app.steering
-
-    def ask(page: FailedPage) -> None:
-        if not page.total:
-            app.say("no failed job matches")
-        else:
-            steering.bulk(action, known.filter, page.total, page.at_least, said)
-
-    app.send(known.request("first"), ask)
 
 
 def _jobs(app: "ConsoleApp", args: Namespace) -> None:

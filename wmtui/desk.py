@@ -9,6 +9,7 @@ from wmtui.failedlist import FailedList
 from wmtui.printing import clean
 from wmtui.questions import Question
 from wmtui.session import Session
+from wmtui.trend import Trend
 
 if TYPE_CHECKING:
     from wmtui.app import ConsoleApp
@@ -22,6 +23,10 @@ class Desk:
     @property
     def status(self) -> Status | None:
         return self._session.status
+
+    @property
+    def trend(self) -> Trend:
+        return self._session.trend
 
     @property
     def failed(self) -> FailedList:

@@ -34,6 +34,11 @@ def in_group(asked: FailedFilter, group: FailedGroup) -> FailedFilter:
     return msgspec.structs.replace(asked, class_name=class_name, fingerprint=group.fingerprint)
 
 
+def frozen(asked: FailedFilter, newest: float) -> FailedFilter:
+    """What there was when somebody was asked about it: jobs go on failing while a question stands."""
+    return msgspec.structs.replace(asked, until=newest if asked.until is None else min(newest, asked.until))
+
+
 class FailedList(Stretch[FailedSummary]):
     def __init__(self) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wmcore.protocol.messages import JobClass, Status
-from wmtui import standing
+from wmtui import alerts, standing
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.filtering import Fields
 from wmtui.formatting import compact, count, duration, rate
@@ -16,7 +16,8 @@ from wmtui.printing import clean, plural
 from wmtui.scales import nice
 from wmtui.session import Session
 from wmtui.standing import WORDS, at_work, protocol_told, restart_told, retry_told, shortly, state_text
-from wmtui.totals import STYLES, bounded, mark_of, together, well, wrongs
+from wmtui.totals import STYLES, bounded, mark_of, together, well
+from wmtui.trend import Trend
 
 NAME = 14
 LONGEST_TARGET = 24
@@ -133,7 +134,7 @@ def told(session: Session, now: float, glyphs: Glyphs) -> Cell:
     status = session.shown
     if status is None or session.picture.phase(now) is not Phase.LIVE:
         return off(session, now)
-    return note(session.picture, status, now, glyphs)
+    return note(session.picture, status, session.trend, now, glyphs)
 
 
 def said_of(session: Session, now: float, glyphs: Glyphs) -> str:
@@ -154,7 +155,7 @@ def off(session: Session, now: float) -> Cell:
     return Cell(f"{why}; {retry_told(picture, now)}")
 
 
-def note(picture: Picture, status: Status, now: float, glyphs: Glyphs) -> Cell:
+def note(picture: Picture, status: Status, trend: Trend, now: float, glyphs: Glyphs) -> Cell:
     """Of a live one."""
     if news := restart_told(picture, now) or protocol_told(status):
         return Cell(news.removeprefix("the daemon was "), "bold yellow")
@@ -165,7 +166,7 @@ def note(picture: Picture, status: Status, now: float, glyphs: Glyphs) -> Cell:
         if not any(pool.running for pool in draining):
             return Cell(f"{names} drained: no children", "bold yellow")
         return Cell(f"{names} draining: {_said(at_work(draining, status))}", "bold yellow")
-    reasons = wrongs(status)
+    reasons = alerts.wrongs(status, trend)
     if not reasons:
         return Cell(f"{glyphs.good} {well(status)}")
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""

@@ -1,21 +1,22 @@
-"""What another number of children would do: children, memory, when the backlog is gone; the line that says so. Pure."""
+"""What another number of children would do: when the backlog is gone, children, memory; the line that says so. Pure."""
 
-from wmcore.protocol.messages import Pool, Status
+from wmcore.protocol.messages import JobClass, Pool, Status
+from wmtui import load
 from wmtui.cells import Cell
 from wmtui.formatting import age, memory
 from wmtui.pending import Pending
 from wmtui.printing import clean
 from wmtui.totals import bounded
+from wmtui.trend import Trend
 
 
-def scaling(status: Status, pool: Pool, to: int) -> str:
-    """One sentence for the status line; it promises no more than the figures carry."""
-    parts = [f"{pool.wanted} > {to} children"]
+def scaling(status: Status, pool: Pool, to: int, trend: Trend) -> str:
+    """One sentence for the status line, the most important first; it promises no more than the figures carry."""
+    parts = [_outcome(status, pool, to, trend)]
     if (each := _resident(status, pool)) is not None and to != pool.wanted:
         change = (to - pool.wanted) * each
         parts.append(f"{'+' if change > 0 else '-'}{memory(abs(change))}")
-    parts += _backlog(status, pool, to)
-    return ", ".join(parts)
+    return f"{pool.wanted} > {to} children: {', '.join(parts)}"
 
 
 def _resident(status: Status, pool: Pool) -> int | None:
@@ -24,36 +25,41 @@ def _resident(status: Status, pool: Pool) -> int | None:
     return sum(sizes) // len(sizes) if sizes else None
 
 
-def _backlog(status: Status, pool: Pool, to: int) -> list[str]:
-    queues = [each.queue for each in status.classes if each.name in pool.workers and not each.paused]
+def _outcome(status: Status, pool: Pool, to: int, trend: Trend) -> str:
+    classes = [each for each in status.classes if each.name in pool.workers and not each.paused]
+    queues = [each.queue for each in classes]
     ready = sum(queue.ready or 0 for queue in queues)
+    waiting = f"{bounded(queue.ready for queue in queues)} waiting" if ready else "nothing is waiting"
+    if not to:
+        return f"{waiting}, none will run"
+    found = load.of_pool(status, pool, _settled(classes, trend))
+    if found is None:
+        return waiting
+    if to < found.needs:
+        heaviest = found.heaviest
+        of_them = "" if heaviest is None else f" ({clean(heaviest[0])} {heaviest[1]})"
+        return f"{waiting}, {'still ' if pool.wanted < found.needs else ''}grows: needs {found.needs}{of_them}"
     if not ready:
-        return ["nothing is waiting"] if queues else []
-    waiting = f"{bounded(queue.ready for queue in queues)} waiting"
-    incoming = [queue.in_rate for queue in queues]
-    outgoing = sum(queue.out_rate or 0.0 for queue in queues)
-    if None in incoming or not pool.running or not outgoing:
-        return [waiting]
-    arriving = sum(rate or 0.0 for rate in incoming)
+        return f"{waiting}, needs {found.needs}"
     if pool.busy < pool.running:
-        return [waiting, f"but {pool.running - pool.busy} of {pool.running} are idle"]
-    then, now = (_clears(ready, out, arriving) for out in (outgoing * to / pool.running, outgoing))
-    if then and now:
-        return [waiting, f"gone {then}, now {now}"]
-    if then:
-        return [waiting, f"gone {then}, now it does not shrink"]
-    return [waiting, f"would not shrink, now gone {now}" if now else "still does not shrink"]
+        return f"{waiting}, but {pool.running - pool.busy} of {pool.running} are idle"
+    then, now = found.clears_in(to), found.clears_in(pool.running)
+    return f"{waiting}, {_gone(then)}, now {_gone(now)}"
 
 
-def _clears(ready: int, outgoing: float, arriving: float) -> str:
-    return f"in {age(ready / (outgoing - arriving))}" if outgoing > arriving else ""
+def _settled(classes: list[JobClass], trend: Trend) -> bool:
+    return all(trend.settled(each.name) for each in classes if each.queue.ready)
 
 
-def pending_cell(pending: Pending | None, status: Status | None) -> Cell | None:
+def _gone(seconds: float | None) -> str:
+    return "it grows" if seconds is None else f"gone in ~{age(seconds)}"
+
+
+def pending_cell(pending: Pending | None, status: Status | None, trend: Trend) -> Cell | None:
     """What the status line says about it: what it will do."""
     if pending is None or status is None:
         return None
     pool = next((pool for pool in status.pools if pool.name == pending.pool), None)
-    does = f"? > {pending.to}" if pool is None else scaling(status, pool, pending.to)
-    name = f"PENDING {clean(pending.pool)}"
-    return Cell(f"{name} {does}: enter applies", "bold reverse", short=f"{name} {does}")
+    does = f"? > {pending.to} children" if pool is None else scaling(status, pool, pending.to, trend)
+    text = f"PENDING {clean(pending.pool)} {does}"
+    return Cell(f"{text}; enter applies", "bold reverse", short=text.replace(" children: ", ": "))

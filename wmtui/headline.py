@@ -37,6 +37,7 @@ def header(
         *_totals(status),
         (0, _backend(status, glyphs)),
         (0, _failed(status)),
+        *_paused(status),
         (7, Cell(f"up {age(status.now - status.started_at)}", "dim")),
         (8, Cell(f"{clean(status.type)} {clean(status.version)}", "dim")),
         (9, Cell(f"pid {status.pid}", "dim")),
@@ -86,6 +87,12 @@ def _failed(status: Status) -> Cell:
     if n is None:
         return Cell("failed ?")
     return Cell(f"{count(n)} failed", "bold" if n else "")
+
+
+def _paused(status: Status) -> list[Part]:
+    """Somebody wanted it so, and may have forgotten it."""
+    n = sum(each.paused for each in status.classes)
+    return [(5, Cell(f"{n} class{'es' if n > 1 else ''} paused", "bold yellow", short=f"{n} paused"))] if n else []
 
 
 def banners(

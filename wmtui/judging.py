@@ -90,7 +90,7 @@ def judge(status: Status, thresholds: Thresholds, failed: FailedPage | None = No
     found = chain(
         _servers(status.backend, status.now),
         _children(status),
-        chain.from_iterable(_class(each, thresholds) for each in classes),
+        chain.from_iterable(of_class(each, thresholds) for each in classes),
         _failed(failed, thresholds),
         _absent(status, thresholds.classes),
         _uncounted(status.backend.servers, classes),
@@ -148,7 +148,8 @@ def _kept_waiting(pool: Pool, classes: Sequence[JobClass]) -> str:
     return f"{_jobs(ready)} wait{'s' if ready == 1 else ''}{f', the oldest for {age(oldest / 1000)}' if oldest else ''}"
 
 
-def _class(each: JobClass, thresholds: Thresholds) -> Iterator[Reason]:
+def of_class(each: JobClass, thresholds: Thresholds) -> Iterator[Reason]:
+    """What is wrong with its backlog."""
     ready, oldest = each.queue.ready or 0, _age(each)
     if ready and each.paused:  # somebody wanted it so: said, lest it be forgotten, and no more than that
         since = "" if oldest is None else f", the oldest for {age(oldest)}"

@@ -65,8 +65,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "workers": "who could run them, on all hosts, connected to the job servers",
         "in": "jobs per second that became due, in the last 20 s",
         "out": "attempts per second that ended, in the last 20 s",
-        "clears": "when none is ready any more, if both stay so. steady: as many come as go; growing: more come; "
-                  "never: so for a minute; -: not known",
+        "clears": "when none is ready any more, if both stay so. steady: as many come as go; soon: steady and small; "
+                  "growing: more come; measuring: for 20 s after a pause, a drain or a scaling; -: not known",
         "p95": f"{_LATE}: 5 of 100 jobs more",
         "pool": "the pool that runs it",
         "lateness": "LATE95 of each of these seconds, one scale; a blank: none started",

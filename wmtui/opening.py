@@ -14,7 +14,7 @@ from wmcore.protocol.messages import (
     ListJobs,
     QueuedJob,
 )
-from wmtui import recordtext, totals
+from wmtui import alerts, recordtext
 from wmtui.screens.record import RecordScreen
 from wmtui.screens.textpage import TextPage
 
@@ -40,21 +40,30 @@ def job(app: "ConsoleApp", each: QueuedJob) -> None:
 
 
 def child(app: "ConsoleApp", each: Child) -> None:
-    session, last = app.session, each
+    """With the argument of the job that it was at when it was opened, once that has come."""
+    session, last, job = app.session, each, each.job
+    queued: list[QueuedJob] = []
+    screen = TextPage(f"child {each.pid} in slot {each.slot}", lambda: text())
 
     def text() -> Text:
         nonlocal last
         last, shown = recordtext.child_now(last, session.shown)
-        return shown
+        return shown + recordtext.argument_text(queued[0]) if queued and last.job == job else shown
 
-    app.push_screen(TextPage(f"child {each.pid} in slot {each.slot}", text))
+    def take(page: JobPage) -> None:
+        queued[:] = page.jobs
+        screen.picture_changed()
+
+    app.push_screen(screen)
+    if job is not None and not app.disconnected:
+        app.send(ListJobs(id=job, limit=1), take, lambda _: None)
 
 
 def wrongs(app: "ConsoleApp") -> None:
     session = app.session
 
     def text() -> Text:
-        return recordtext.wrongs_text(totals.wrongs(session.shown) if session.shown else [], app.glyphs)
+        return recordtext.wrongs_text(alerts.wrongs(session.shown, session.trend) if session.shown else [], app.glyphs)
 
     app.push_screen(TextPage(f"all that is wrong with {session.called}", text))
 

@@ -11,6 +11,7 @@ from wmtui.formatting import age, count
 from wmtui.naming import name_of
 from wmtui.printing import clean, plural
 from wmtui.totals import bounded
+from wmtui.trend import Trend
 
 TYPED_FROM = {"retry": 101, "delete": 11}
 """From so many jobs on, y is not enough: the number has to be typed."""
@@ -47,11 +48,11 @@ def _on(status: Status) -> str:
     return f"on     {name_of(status)}"
 
 
-def scale(status: Status, pool: Pool, to: int) -> Question:
+def scale(status: Status, pool: Pool, to: int, trend: Trend) -> Question:
     lines = [
         _on(status),
         f"now    {plural(pool.wanted, 'child')} wanted, {pool.running} running, {pool.busy} busy",
-        f"then   {forecast.scaling(status, pool, to)}",
+        f"then   {forecast.scaling(status, pool, to, trend)}",
     ]
     if to == 0:
         lines.append("       jobs in hand are finished, nothing new is started")
@@ -195,7 +196,7 @@ def bulk(status: Status, action: str, asked: FailedFilter, expected: int, at_lea
         f"filter {clean(said) or 'none: all failed jobs that nobody has retried'}",
         RETRIED if action == "retry" else DELETED,
         "       a hundred at a time, newest first; b stops it",
-        "Refused if the number has moved by then.",
+        "What fails from now on is not among them. Refused if others changed them by then.",
     )
     title = f"{action.capitalize()} {_jobs(expected, at_least)}?"
     return Question(title, lines, action, _typed(action, expected), bulk_command(action, asked))

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from wmcore.protocol.messages import JobClass, Queue, QueuedJob, Status
+from wmcore.protocol.messages import JobClass, Pool, QueuedJob, Status
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import NOTHING, age, count, duration, rate
 from wmtui.glyphs import Glyphs
 from wmtui.lens import Lens, Sort
+from wmtui.load import is_small
 from wmtui.poolrows import CLASS_LENS
 from wmtui.printing import clean
 from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top
-from wmtui.trend import Trend
+from wmtui.trend import Motion, Trend
 
 QUEUE_COLUMNS = (
     Column("name", Cell("CLASS"), 20, most=44, cut="left"),
@@ -20,7 +21,7 @@ QUEUE_COLUMNS = (
     Column("oldest", Cell("OLDEST"), 6, right=True),
     Column("in", Cell("IN/S"), 5, right=True),
     Column("out", Cell("OUT/S"), 5, right=True),
-    Column("clears", Cell("CLEARS"), 8, rank=1, right=True),
+    Column("clears", Cell("CLEARS"), 9, rank=1, right=True),
     Column("p95", Cell("LATE95"), 6, rank=2, right=True),
     Column("pool", Cell("POOL"), 8, rank=4, most=16),
     Column("lateness", Cell("LATENESS"), 8, rank=3, most=60, bars=True),
@@ -63,7 +64,7 @@ def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
 
 
 def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows:
-    pools = {name: pool.name for pool in status.pools for name in pool.workers}
+    pools = {name: pool for pool in status.pools for name in pool.workers}
     top, workers = BAR_STEPS_MS[lateness_top(status.classes)], columns_of(status) is WORKER_COLUMNS
     return Rows(
         lens.see(status.classes),
@@ -73,10 +74,10 @@ def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows
 
 
 def queue_row(
-    each: JobClass, pools: Mapping[str, str], top: float, trend: Trend, glyphs: Glyphs, workers: bool
+    each: JobClass, pools: Mapping[str, Pool], top: float, trend: Trend, glyphs: Glyphs, workers: bool
 ) -> Row:
     """`workers`: how many there are is told in place of the oldest job's age."""
-    queue = each.queue
+    queue, pool = each.queue, pools.get(each.name)
     paused = Cell(f"{glyphs.paused} paused", "bold yellow", short="paused")
     cells = (
         Cell(clean(each.name)),
@@ -86,20 +87,25 @@ def queue_row(
         Cell(count(queue.workers) if workers else duration(queue.oldest)),
         Cell(rate(queue.in_rate)),
         Cell(rate(queue.out_rate if queue.out_rate is not None else each.rate)),
-        paused if each.paused else Cell(clears(each.name, queue, trend)),
+        paused if each.paused else Cell(clears(each, pool, trend)),
         Cell(duration(each.lateness.p95)),
-        Cell(clean(pools.get(each.name, ""))),
+        Cell("" if pool is None else clean(pool.name)),
         Cell(values=tuple(each.lateness_history), hi=top),
     )
     return Row(each.name, cells)
 
 
-def clears(name: str, queue: Queue, trend: Trend) -> str:
+def clears(each: JobClass, pool: Pool | None, trend: Trend) -> str:
     """When nothing is ready any more, if things stay as they are."""
-    if not queue.ready:
+    ready, found = each.queue.ready, trend.clears_in(each)
+    if not ready:
         return ""
-    found = trend.clears_in(name, queue)
-    return trend.word(name, queue) or NOTHING if found is None else duration(found)
+    if pool is not None and not pool.running:
+        return "no child"
+    if found is not None:
+        return duration(found)
+    motion = trend.motion(each.name)
+    return "soon" if motion is Motion.STEADY and is_small(each) else motion or NOTHING
 
 
 def job_columns(one_class: bool) -> tuple[Column, ...]:

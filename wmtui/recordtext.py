@@ -105,8 +105,11 @@ def job_text(job: QueuedJob, now: float) -> Text:
         if value is not None:
             facts.append((name, clean(value)))
     _add_facts(text, facts)
-    text.append("\nargument\n", "bold").append(f"{_block(laid_out(job.arg), 'wmtui jobs --json')}\n")
-    return text
+    return text + argument_text(job)
+
+
+def argument_text(job: QueuedJob) -> Text:
+    return Text().append("\nargument\n", "bold").append(f"{_block(laid_out(job.arg), 'wmtui jobs --json')}\n")
 
 
 JOB = re.compile(r"\bjob:(\S+)|\bjob (\d+-\d+)\b")

@@ -12,9 +12,11 @@ from wmcore.protocol.messages import (
     FailedChanged,
     FailedFilter,
     FailedGroup,
+    FailedPage,
     FailedSummary,
     JobClass,
     Kill,
+    ListFailed,
     Pause,
     Pool,
     Recycle,
@@ -31,7 +33,7 @@ from wmcore.protocol.messages import (
 )
 from wmtui import bulkwords, questions
 from wmtui.desk import Desk
-from wmtui.failedlist import in_group
+from wmtui.failedlist import frozen, in_group
 from wmtui.pending import asks
 from wmtui.printing import clean, plural
 from wmtui.questions import Question
@@ -48,7 +50,7 @@ class Steering:
             change = f"stays at {reply.wanted}" if reply.before == reply.wanted else f"{reply.before} > {reply.wanted}"
             self._desk.say(f"pool {clean(reply.pool)}: {change} children")
 
-        question = questions.scale(self._seen(), pool, to) if asks(pool.wanted, to) else None
+        question = questions.scale(self._seen(), pool, to, self._desk.trend) if asks(pool.wanted, to) else None
         self._do(question, Scale(pool=pool.name, to=to), told)
 
     def drain(self, pool: Pool) -> None:
@@ -123,19 +125,26 @@ class Steering:
 
         self._do(questions.delete(self._seen(), self._records(ids)), DeleteFailed(ids=list(ids)), told)
 
-    def bulk(self, action: str, asked: FailedFilter, expected: int, at_least: bool, said: str) -> None:
-        """All of a filter, by the daemon itself."""
-        question = questions.bulk(self._seen(), action, asked, expected, at_least, said)
-        self._start_bulk(question, action, asked, expected, at_least)
+    def bulk(self, action: str, asked: FailedFilter, said: str) -> None:
+        """All of a filter, by the daemon itself, which counts them first."""
+
+        def counted(page: FailedPage) -> None:
+            if not page.total:
+                self._desk.say("no failed job matches the filter")
+                return
+            these = frozen(asked, page.records[0].failed_at) if page.records else asked
+            question = questions.bulk(self._seen(), action, these, page.total, page.at_least, said)
+            self._start_bulk(question, action, these, page.total, page.at_least)
+
+        if not self._desk.refuses_writing():
+            self._desk.send(ListFailed(filter=asked, limit=1), counted)
 
     def bulk_group(self, action: str, group: FailedGroup) -> None:
-        asked = in_group(self._desk.failed.filter, group)
+        asked = frozen(in_group(self._desk.failed.filter, group), group.last)
         question = questions.group(self._seen(), action, group, asked)
         self._start_bulk(question, action, asked, group.count, group.at_least)
 
-    def _start_bulk(
-        self, question: Question, action: str, asked: FailedFilter, expected: int, at_least: bool
-    ) -> None:
+    def _start_bulk(self, question: Question, action: str, asked: FailedFilter, expected: int, at_least: bool) -> None:
         def told(run: Bulk) -> None:
             self._desk.say(f"{action} of {plural(run.total, 'job')} has begun; b stops it")
 
@@ -159,9 +168,7 @@ class Steering:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _do(
-        self, question: Question | None, request: Request | Sequence[Request], told: Callable[[Any], None]
-    ) -> None:
+    def _do(self, question: Question | None, request: Request | Sequence[Request], told: Callable[[Any], None]) -> None:
         """`told` gets each reply, and where there are several requests the refusals too."""
         if self._desk.refuses_writing():
             return

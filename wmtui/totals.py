@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import structs
-
-from wmcore.model import COUNT_LIMIT, PoolState
-from wmcore.protocol.messages import Backend, JobClass, Pool, Status
+from wmcore.model import COUNT_LIMIT
+from wmcore.protocol.messages import JobClass, Status
 from wmtui.cells import Cell, Part, choose_parts
-from wmtui.formatting import age, compact, duration, memory, number, rate, spark
+from wmtui.formatting import compact, duration, memory, number, rate, spark
 from wmtui.glyphs import Glyphs
-from wmtui.judging import Reason, State, Thresholds, judge, of_pool
+from wmtui.judging import Reason, State, Thresholds, judge
 from wmtui.printing import clean
 from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top, nice
 
@@ -42,10 +40,6 @@ def bounded(values: Iterable[int | None]) -> str:
         return "-"
     more = "+" if any(value >= COUNT_LIMIT for value in known) else ""
     return f"{sum(min(value, COUNT_LIMIT - 1) for value in known):,}{more}"
-
-
-NEWS_SECONDS = 60.0
-"""What failed within them fails now."""
 
 
 def lines(status: Status, glyphs: Glyphs, width: int) -> list[list[Cell]]:
@@ -87,18 +81,8 @@ def _backlog(status: Status, glyphs: Glyphs, bars: int) -> list[Part]:
 STYLES = {State.OK: "", State.UNKNOWN: "", State.WARNING: "bold yellow", State.CRITICAL: "bold red"}
 
 
-def wrongs(status: Status) -> list[Reason]:
-    """Jobs that wait because their pool was drained stand first: whatever else they cause is due to that. Then the
-    gravest; what a banner says already stands at the end."""
-    rest = judge(structs.replace(status, backend=Backend(name="", ok=True), pools=_not_draining(status)), Thresholds())
-    drained = _drained_with_jobs(status)
-    found = [*drained, *rest.reasons, *_failing(status)]
-    return [*found, *(reason for reason in judge(status, Thresholds()).reasons if reason not in found)]
-
-
-def worst(status: Status, glyphs: Glyphs, all_key: str = "") -> list[Cell]:
-    """The one line: a mark, and what it means. `all_key` shows the others."""
-    reasons = wrongs(status)
+def worst(status: Status, reasons: Sequence[Reason], glyphs: Glyphs, all_key: str = "") -> list[Cell]:
+    """The one line: a mark, and what it means. `reasons`: all, the gravest first; `all_key` shows the others."""
     if not reasons:
         return [Cell(glyphs.good), Cell(well(status))]
     more = f"1 of {len(reasons)}{f' ({all_key} shows all)' if all_key else ''}: " if len(reasons) > 1 else ""
@@ -113,34 +97,3 @@ def well(status: Status) -> str:
 
 def mark_of(reason: Reason, glyphs: Glyphs) -> str:
     return glyphs.bad if reason.state is State.CRITICAL else "!"
-
-
-def _drained_with_jobs(status: Status) -> list[Reason]:
-    waits = {each.name for each in status.classes if each.queue.ready and not each.paused}
-    drained = [pool for pool in status.pools if pool.state == PoolState.DRAINING and not pool.running]
-    pools = [pool for pool in drained if waits.intersection(pool.workers)]
-    return [reason for pool in pools for reason in of_pool(pool, status.classes)]
-
-
-def _not_draining(status: Status) -> list[Pool]:
-    return [pool for pool in status.pools if pool.state != PoolState.DRAINING]
-
-
-def _failing(status: Status) -> list[Reason]:
-    """Classes of which jobs were given up lately, the one with most of them first: nothing that a monitor would ring
-    for, but the next thing to look at. Whose records are all gone was looked at."""
-    failing = [each for each in status.classes if each.lately.failed] if status.failed.count != 0 else []
-    ranked = sorted(failing, key=lambda each: -each.lately.failed)
-    return [Reason(State.WARNING, _given_up(each, status)) for each in ranked]
-
-
-def _given_up(each: JobClass, status: Status) -> str:
-    lately = each.lately
-    share = lately.failed / max(1, lately.failed + lately.completed)
-    of_all = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "<1 %"
-    span = f"{lately.seconds / 60:.0f} min" if lately.seconds >= 90 else f"{lately.seconds} s"
-    ago = 0.0 if lately.failed_at is None else status.now - lately.failed_at
-    parts = [f"{each.name}: {lately.failed:,} given up in {span}", f"{of_all} of its jobs"]
-    parts += [f"the last {age(ago)} ago"] if ago > NEWS_SECONDS else []
-    newest = next((record for record in status.failed.recent if record.class_name == each.name), None)
-    return ", ".join(parts) + (f": {newest.error}" if newest is not None else "")

@@ -11,7 +11,7 @@ from tests.console.daemon import Daemon, golden
 from tests.console.screen import lines_of
 from tests.console.test_golden import busy
 from wmcore.protocol import messages as m
-from wmtui import childrows, failedrows, fleetrows, headline, helptext, judging, poolrows, queuerows, totals
+from wmtui import alerts, childrows, failedrows, fleetrows, headline, helptext, judging, poolrows, queuerows
 from wmtui.commandline import nearest
 from wmtui.glyphs import UNICODE
 from wmtui.keymap import DEFAULT, LISTS
@@ -107,41 +107,16 @@ def test_all_classes_whose_jobs_are_given_up_are_named_with_their_share() -> Non
     a, b = status.classes
     a.lately = m.Lately(seconds=200, completed=159, failed=68, failed_at=status.now - 1)
     b.lately = m.Lately(seconds=45, completed=0, failed=113, failed_at=status.now - 1)
-    assert [each.text for each in totals.wrongs(status)] == [
+    assert [each.text for each in alerts.wrongs(status, Trend())] == [
         "sandbox.worker.B: 113 given up in 45 s, 100 % of its jobs",
         "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs: Failed 'A' 1",
     ]
     a.lately = m.Lately(seconds=600, completed=10**6, failed=1, failed_at=status.now - 400)
-    assert totals.wrongs(status)[1].text == (
+    assert alerts.wrongs(status, Trend())[1].text == (
         "sandbox.worker.A: 1 given up in 10 min, <1 % of its jobs, the last 6m40s ago: Failed 'A' 1"
     )
     status.failed.count = 0
-    assert totals.wrongs(status) == []
-
-
-def test_a_backlog_clears_steadily_grows_or_never() -> None:
-    """A burst of jobs within the last twenty seconds is no flow: while it is worked off it does not clear "never"."""
-    burst = m.Queue(ready=100, in_rate=9.0, out_rate=5.0)
-    status, trend = golden(), Trend()
-    queue = status.classes[0].queue = burst
-    name = status.classes[0].name
-
-    def after(seconds: float, ready: int) -> str:
-        status.now += seconds
-        queue.ready = ready
-        trend.take(status)
-        return queuerows.clears(name, queue, trend)
-
-    assert after(0, 100) == "growing"  # so the daemon's rates say, and nothing else is known yet
-    assert after(9, 55) == "11s"
-    assert after(9, 80) == "growing"
-    assert [after(9, 80 + 10 * i) for i in range(1, 6)][-2:] == ["growing", "never"]
-    queue.in_rate = 5.1
-    assert after(9, 160) == "steady"
-    queue.in_rate = None
-    assert after(9, 160) == "-" and after(1, 0) == ""
-    queue.clears_in = 5000.0
-    assert after(1, 3) == "5.0s"
+    assert alerts.wrongs(status, Trend()) == []
 
 
 # -- what is said -----------------------------------------------------------------------------------------------------
@@ -186,12 +161,12 @@ def test_jobs_that_wait_for_a_drained_pool_come_before_all_else() -> None:
     status = golden()
     status.pools[0].state, status.pools[0].running = "draining", 0
     status.classes[1].queue.oldest = 400_000.0
-    first, then = totals.wrongs(status)[:2]
+    first, then = alerts.wrongs(status, Trend())[:2]
     assert first.text == "pool default is drained: 415 jobs wait, the oldest for 6m40s"
     assert then.text.startswith("sandbox.worker.B: the oldest job waiting for 6m40s")
     for each in status.classes:
         each.queue.ready = 0
-    assert totals.wrongs(status)[-1].text == "pool default is drained: no child runs until it is resumed"
+    assert alerts.wrongs(status, Trend())[-1].text == "pool default is drained: no child runs until it is resumed"
 
 
 async def test_the_hints_offer_what_the_keys_would_do(daemon: Daemon) -> None:

@@ -330,7 +330,8 @@ async def test_groups_lead_to_their_jobs(daemon: Daemon) -> None:
         await c.sees("Retry 10 failed jobs?")
         await c.sees("wmtui failed retry --all --fingerprint f00")
         await c.answer("y")
-        asked_for = m.FailedFilter(fingerprint="f00", retried=False)
+        newest = max(record.failed_at for record in daemon.failed if record.fingerprint == "f00")
+        asked_for = m.FailedFilter(fingerprint="f00", retried=False, until=newest)
         await c.asked(m.StartBulk(action="retry", filter=asked_for, expected=10))
 
 
@@ -359,7 +360,9 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         await c.press("A")
         await c.sees("Retry 40 failed jobs?")
         await c.answer("y")
-        await c.asked(m.StartBulk(action="retry", filter=m.FailedFilter(error="KeyError", retried=False), expected=40))
+        newest = max(record.failed_at for record in daemon.failed if "KeyError" in record.error)
+        these = m.FailedFilter(error="KeyError", retried=False, until=newest)
+        await c.asked(m.StartBulk(action="retry", filter=these, expected=40))
         daemon.status.bulk[0].done = 20
         c.now.value += 11  # what was said last is gone
         await c.frame()

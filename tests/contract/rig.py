@@ -14,7 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from tests.contract import schemas
 from wmcore import backends
-from wmcore.backends.base import Book, ChildQueue, Claimed, ManagerQueue, Place
+from wmcore.backends.base import Book, ChildQueue, ManagerQueue, Place
+from wmcore.backends.records import Claimed
 from wmcore.backends.theschwartz import init_db
 from wmcore.client import TheSchwartzClient
 from wmcore.config.records import ClassConfig, Config, DatabaseConfig, PoolConfig

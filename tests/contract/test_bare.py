@@ -7,7 +7,8 @@ import pytest
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
 from tests.waiting import until
-from wmcore.backends.base import Closed, Filter, NewJob, Wanted
+from wmcore.backends.base import Closed
+from wmcore.backends.records import Filter, NewJob, Wanted
 from wmcore.backends.theschwartz import check, init_db
 from wmcore.model import Failure, Outcome, RetryPolicy
 

@@ -9,7 +9,8 @@ from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
 from tests.waiting import until
-from wmcore.backends.base import ChildQueue, Claimed, Progress, SlowBatch
+from wmcore.backends.base import ChildQueue, Progress, SlowBatch
+from wmcore.backends.records import Claimed
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.rows import among
 from wmcore.errors import QueueDown

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, Rig
 from wmcore.backends.arguments import decode
-from wmcore.backends.base import NewJob
+from wmcore.backends.records import NewJob
 from wmcore.backends.theschwartz.engine import driver_sql
 from wmcore.client import TheSchwartzClient
 from wmcore.errors import Refused

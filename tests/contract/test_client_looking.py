@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, Rig
 from wmcore import Job, TheSchwartzClient
-from wmcore.backends.base import Filter, Wanted
+from wmcore.backends.records import Filter, Wanted
 from wmcore.errors import NotFound, QueueDown
 from wmcore.model import Failure, RetryPolicy
 

@@ -7,7 +7,8 @@ import pytest
 from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
-from wmcore.backends.base import MOST_COMPANIONS, ChildQueue, Claimed
+from wmcore.backends.base import MOST_COMPANIONS, ChildQueue
+from wmcore.backends.records import Claimed
 from wmcore.model import Failure, Outcome
 
 

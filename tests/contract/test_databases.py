@@ -9,7 +9,8 @@ from sqlalchemy import make_url
 from tests.contract.conftest import MakeRig
 from tests.contract.proxy import proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, Rig
-from wmcore.backends.base import ChildQueue, Claimed, Filter, Wanted
+from wmcore.backends.base import ChildQueue
+from wmcore.backends.records import Claimed, Filter, Wanted
 from wmcore.client import TheSchwartzClient
 from wmcore.errors import Fenced, QueueDown, SchemaMissing
 from wmcore.model import Failure, Outcome

@@ -6,7 +6,8 @@ import pytest
 
 from tests.contract.proxy import Proxy, proxied
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
-from wmcore.backends.base import ChildQueue, Filter, NewJob
+from wmcore.backends.base import ChildQueue
+from wmcore.backends.records import Filter, NewJob
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
 

@@ -13,7 +13,8 @@ from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, Job, TheSchwartzClient
-from wmcore.backends.base import ChildQueue, Claimed, Filter, ManagerQueue, Wanted
+from wmcore.backends.base import ChildQueue, ManagerQueue
+from wmcore.backends.records import Claimed, Filter, Wanted
 from wmcore.errors import QueueDown, Refused
 from wmcore.model import Failure, Fate, Outcome, RetryPolicy
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.contract.rig import ONCE, A, B, Rig
 from tests.contract.test_failed_list import fail
-from wmcore.backends.base import Chunk, Filter, ManagerQueue, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import Chunk, Filter, Wanted
 from wmcore.backends.theschwartz import failedchanges
 from wmcore.model import Failure
 

@@ -6,7 +6,7 @@ from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, B, Rig
 from tests.contract.test_failed_groups import mixed, sizes
 from tests.contract.test_failed_list import everything, fail
-from wmcore.backends.base import FailedGroup, Filter, Wanted
+from wmcore.backends.records import FailedGroup, Filter, Wanted
 from wmcore.backends.theschwartz import init_db, schema
 from wmcore.backends.theschwartz import manager as manager_module
 

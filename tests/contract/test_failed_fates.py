@@ -6,7 +6,8 @@ from tests.contract import schemas
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import ONCE, A, B, Rig
 from tests.contract.test_failed_list import backwards, everything, fail
-from wmcore.backends.base import FailedRow, Filter, ManagerQueue, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import FailedRow, Filter, Wanted
 from wmcore.model import Failure, Fate
 
 OPEN, RETRIED, ALL = Filter(retried=False), Filter(retried=True), Filter()

@@ -5,7 +5,7 @@ import pytest
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import ONCE, A, B, Rig
 from tests.contract.test_failed_list import fail
-from wmcore.backends.base import Filter, Wanted
+from wmcore.backends.records import Filter, Wanted
 from wmcore.backends.theschwartz import bounds, failedgroups
 from wmcore.model import Failure
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from tests.contract.rig import ONCE, A, B, Rig
-from wmcore.backends.base import Filter, ManagerQueue, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import Filter, Wanted
 from wmcore.backends.theschwartz import bounds, failedpages
 from wmcore.errors import NotFound, Refused
 from wmcore.model import Failure

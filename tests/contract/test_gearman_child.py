@@ -15,10 +15,11 @@ from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
-from wmcore.backends.base import ChildQueue, Claimed
+from wmcore.backends.base import ChildQueue
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.child import GearmanChild
 from wmcore.backends.gearman.connection import CONNECT_SECONDS
+from wmcore.backends.records import Claimed
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
 

@@ -16,7 +16,7 @@ from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
-from wmcore.backends.base import ChildQueue, Claimed, Filter, JobFilter, Wanted
+from wmcore.backends.base import ChildQueue
 from wmcore.backends.gearman import connection, packets
 from wmcore.backends.gearman.clock import Clock, Estimates
 from wmcore.backends.gearman.connection import Connection
@@ -24,6 +24,7 @@ from wmcore.backends.gearman.parked import Parked, Parking
 from wmcore.backends.gearman.retrying import Retrying
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
+from wmcore.backends.records import Claimed, Filter, JobFilter, Wanted
 from wmcore.client import gearmanlink
 from wmcore.errors import QueueDown, Refused
 from wmcore.model import Failure, Fate, Outcome, RetryPolicy

@@ -6,7 +6,8 @@ import pytest
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, Rig
-from wmcore.backends.base import JobFilter, ManagerQueue, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import JobFilter, Wanted
 from wmcore.backends.theschwartz import bounds, joblist
 from wmcore.errors import Refused
 

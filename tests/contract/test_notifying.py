@@ -13,7 +13,8 @@ from tests.contract.conftest import MakeRig
 from tests.contract.rig import A, B, Rig, make_config
 from tests.waiting import until
 from wmcore import TheSchwartzClient
-from wmcore.backends.base import Filter, ManagerQueue, NewJob, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import Filter, NewJob, Wanted
 from wmcore.backends.theschwartz import init_db
 from wmcore.backends.theschwartz.notifying import POLL_SECONDS
 from wmcore.config.dsn import parse_database

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.contract.rig import GRAB_FOR, ONCE, A, B, Rig
-from wmcore.backends.base import Filter, NewJob, Wanted
+from wmcore.backends.records import Filter, NewJob, Wanted
 from wmcore.errors import Fenced
 from wmcore.model import Failure, Outcome, RetryPolicy
 

@@ -9,7 +9,7 @@ from tests.bench.filling import fill
 from tests.contract.conftest import MakeRig
 from tests.contract.plans import Plan, plans, sent
 from tests.contract.rig import GRAB_FOR, NAMES, A, B, C, Rig
-from wmcore.backends.base import Filter, JobFilter, Wanted
+from wmcore.backends.records import Filter, JobFilter, Wanted
 
 MOST = (50, 50, 50)
 

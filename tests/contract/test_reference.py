@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, A, B, C, Rig
-from wmcore.backends.base import Filter, NewJob, Wanted
+from wmcore.backends.records import Filter, NewJob, Wanted
 from wmcore.errors import QueueDown, Refused
 from wmcore.loading import Limits
 from wmcore.model import Failure, Outcome, RetryPolicy

@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from tests.contract.conftest import MakeRig
 from tests.contract.rig import GRAB_FOR, ONCE, A, Rig
-from wmcore.backends.base import Filter, Wanted
+from wmcore.backends.records import Filter, Wanted
 from wmcore.backends.theschwartz import check, init_db
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy

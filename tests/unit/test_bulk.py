@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.waiting import until_async
-from wmcore.backends.base import Chunk, Filter
+from wmcore.backends.records import Chunk, Filter
 from wmcore.errors import NotFound, QueueDown, Refused
 from wmcore.manager import bulk
 from wmcore.manager.bulk import BulkRuns, Run

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from wmcore import GearmanSyncClient
-from wmcore.backends.base import Claimed, News
+from wmcore.backends.base import News
+from wmcore.backends.records import Claimed
 from wmcore.errors import LoadError
 from wmcore.loading import load_class
 from wmcore.worker import Completed, Failed, Job

@@ -52,7 +52,7 @@ from wmcore.protocol.messages import (
     Unpause,
 )  # fmt: skip
 from wmtui.cli import MODULES, main, modules_for, verbs_of
-from wmtui.failedlist import OPEN
+from wmtui.failedlist import OPEN, frozen
 
 Run = Callable[..., int]
 SUMMARIES = golden().failed.recent
@@ -231,14 +231,14 @@ def test_deleting_several_asks_on_a_terminal(
     peer.answers["bulk.list"] = lambda _: [msgspec.structs.replace(RUN, state="done", done=2)]
     assert run("failed", "delete", "--all") == code
     assert [asked for asked in peer.asked if isinstance(asked, StartBulk)] == (
-        [StartBulk(action="delete", filter=OPEN, expected=2)] if code == 0 else []
+        [StartBulk(action="delete", filter=frozen(OPEN, SUMMARIES[0].failed_at), expected=2)] if code == 0 else []
     )
 
 
 def test_a_filter_is_worked_through_by_the_daemon(run: Run, peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.answers["failed.list"] = lambda _: FailedPage(records=SUMMARIES, total=8211)
     assert run("failed", "retry", "--all", "--class", "A", "--fingerprint", "a1", "--no-retried") == 1
-    which = FailedFilter(class_name="A", fingerprint="a1", retried=False)
+    which = FailedFilter(class_name="A", fingerprint="a1", retried=False, until=SUMMARIES[0].failed_at)
     assert StartBulk(action="retry", expected=8211, filter=which) in peer.asked
     said = capsys.readouterr()
     assert said.out == "retried 8209 jobs of 8,211\n"

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from wmcore import Job, TheSchwartzClient, Worker
-from wmcore.backends.base import Claimed, NewJob
+from wmcore.backends.records import Claimed, NewJob
 from wmcore.errors import LoadError
 from wmcore.loading import Limits, delay_ms, load_class
 from wmcore.worker import Completed, Declined, Failed, Replaced

@@ -16,7 +16,8 @@ import msgspec
 from setproctitle import setproctitle
 
 from wmcore import events
-from wmcore.backends.base import ChildQueue, Claimed
+from wmcore.backends.base import ChildQueue
+from wmcore.backends.records import Claimed
 from wmcore.child.pace import Batching, Pace
 from wmcore.child.runner import Runner, Undisturbed, describe
 from wmcore.child.wakeup import Wakeup

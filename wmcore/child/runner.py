@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from wmcore.backends.base import Claimed, JobQueue, News
+from wmcore.backends.base import JobQueue, News
+from wmcore.backends.records import Claimed
 from wmcore.errors import QueueDown, SoftTimeout
 from wmcore.loading import Limits, LoadedClass
 from wmcore.model import Failure, RetryPolicy

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from wmcore.backends.arguments import decode, encode
-from wmcore.backends.base import NewJob
+from wmcore.backends.records import NewJob
 from wmcore.client.perthread import Closable, PerThread
 
 if TYPE_CHECKING:

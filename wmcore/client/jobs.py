@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from wmcore.backends.base import NewJob, StoredRow
+from wmcore.backends.records import NewJob, StoredRow
 from wmcore.model import Failure, RetryPolicy
 from wmcore.worker import JobFacts
 

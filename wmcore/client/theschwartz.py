@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from wmcore.backends.arguments import encode
-from wmcore.backends.base import NewJob
+from wmcore.backends.records import NewJob
 from wmcore.client.jobs import HeldJob, JobHandle, StoredJob
 from wmcore.client.perthread import Closable, PerThread
 from wmcore.config.records import DatabaseConfig

@@ -8,7 +8,8 @@ import msgspec
 
 from wmcore import status
 from wmcore.backends.arguments import glimpse, readable
-from wmcore.backends.base import FailedRow, Filter, JobFilter, ManagerQueue, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import FailedRow, Filter, JobFilter, Wanted
 from wmcore.errors import QueueDown, Refused
 from wmcore.manager.queueside import GLIMPSE
 from wmcore.model import COUNT_LIMIT

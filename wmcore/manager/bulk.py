@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wmcore.backends.base import Filter
+from wmcore.backends.records import Filter
 from wmcore.errors import NotFound, Refused, WmError
 from wmcore.manager.queueside import QueueSide
 from wmcore.model import BulkState

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 from wmcore.backends.arguments import glimpse
-from wmcore.backends.base import FailedRow, Filter, ManagerQueue, Wanted
+from wmcore.backends.base import ManagerQueue
+from wmcore.backends.records import FailedRow, Filter, Wanted
 from wmcore.errors import QueueDown
 from wmcore.manager.asker import Asker
 from wmcore.manager.loops import Loops

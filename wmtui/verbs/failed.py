@@ -21,7 +21,7 @@ from wmcore.protocol.messages import (
     RetryFailed,
     StartBulk,
 )
-from wmtui.failedlist import OPEN
+from wmtui.failedlist import OPEN, frozen
 from wmtui.formatting import age, count, stamp
 from wmtui.printing import clean, clean_block, err, plural, table
 from wmtui.retries import fate, in_front
@@ -226,7 +226,8 @@ def _change_all(args: Namespace) -> int:
     if args.action == "delete" and not confirm_delete(page.total, args):
         err("nothing deleted")
         return 1
-    request = StartBulk(action=args.action, filter=filter_of(args), expected=page.total or 0, at_least=page.at_least)
+    these = frozen(filter_of(args), page.records[0].failed_at) if page.records else filter_of(args)
+    request = StartBulk(action=args.action, filter=these, expected=page.total or 0, at_least=page.at_least)
     with connect(args) as client:
         run = bulk.follow(client, client.call(request, BULK_SECONDS))
     present(args, run, bulk.show_end)

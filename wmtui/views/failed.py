@@ -164,14 +164,7 @@ class Failed(View):
             opening.record(self.console_app, str(target.key))
 
     def action_retry_all(self) -> None:
-        known = self.session.failed
-        if known.count is None:
-            self.console_app.say("the number of failed jobs is not known yet")
-        elif known.count == 0:
-            self.console_app.say("no failed job matches the filter")
-        else:
-            at_least = known.at_least or failedrows.is_bound(known.count)
-            self.console_app.steering.bulk("retry", known.filter, known.count, at_least, self.session.failed_text)
+        self.console_app.steering.bulk("retry", self.session.failed.filter, self.session.failed_text)
 
     def open_panes(self) -> Sequence[LineTable]:
         return [self.pane]

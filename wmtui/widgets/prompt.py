@@ -63,13 +63,14 @@ class Line(Input):
         event.stop()
         event.prevent_default()
 
-
     def _complete(self) -> None:
-        """The first candidate; pressed again, the next one."""
+        """The first candidate; pressed again, the next one. The only one gets a blank behind it: the next word."""
         if self.candidates is not None:
             if self.value not in self._offered:
                 self._offered = [line for line in self.candidates(self.value) if line != self.value]
-            if self._offered:
+            if len(self._offered) == 1:
+                self.value, self._offered = f"{self._offered[0]} ", ()
+            elif self._offered:
                 at = self._offered.index(self.value) + 1 if self.value in self._offered else 0
                 self.value = self._offered[at % len(self._offered)]
         self.action_end()

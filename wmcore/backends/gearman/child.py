@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from wmcore.backends.base import Claimed, NewJob, News, Position, Turn
+from wmcore.backends.base import News, Position, Turn
 from wmcore.backends.gearman import packets, unique
 from wmcore.backends.gearman.parked import Attempt, Parked, Parking
 from wmcore.backends.gearman.results import encoded
@@ -24,6 +24,7 @@ from wmcore.backends.gearman.running import Running, stamp_of
 from wmcore.backends.gearman.source import Source
 from wmcore.backends.gearman.submitting import submission
 from wmcore.backends.gearman.unique import Past
+from wmcore.backends.records import Claimed, NewJob
 from wmcore.backends.theschwartz import outcomes
 from wmcore.backends.theschwartz.outcomes import Who
 from wmcore.errors import QueueDown

@@ -5,23 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from wmcore.backends.base import (
-    Book,
-    Chunk,
-    Closed,
-    Due,
-    FailedGroups,
-    FailedPage,
-    FailedRow,
-    Filter,
-    JobFilter,
-    JobPage,
-    JobRow,
-    NewJob,
-    Place,
-    SlowBatch,
-    Wanted,
-)
+from wmcore.backends.base import Book, Closed, Due, Place, SlowBatch
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.child import key_of
 from wmcore.backends.gearman.chore import Chore
@@ -30,6 +14,18 @@ from wmcore.backends.gearman.running import Running, stamp_of
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.local import LOCAL
+from wmcore.backends.records import (
+    Chunk,
+    FailedGroups,
+    FailedPage,
+    FailedRow,
+    Filter,
+    JobFilter,
+    JobPage,
+    JobRow,
+    NewJob,
+    Wanted,
+)
 from wmcore.backends.theschwartz import cleaning, failed, failedgroups, failedpages, fates, outcomes, rows
 from wmcore.backends.theschwartz.failed import Store
 from wmcore.backends.theschwartz.outcomes import Who

@@ -18,8 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wmcore.backends.base import Claimed, JobFilter
 from wmcore.backends.local import local_path, local_store, prepare, prepare_local
+from wmcore.backends.records import Claimed, JobFilter
 from wmcore.backends.theschwartz import outcomes, rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.outcomes import Who

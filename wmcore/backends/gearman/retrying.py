@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from wmcore.backends.base import NewJob
 from wmcore.backends.gearman.chore import Chore
 from wmcore.backends.gearman.parked import Parking
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
+from wmcore.backends.records import NewJob
 from wmcore.errors import Refused
 
 AT_ONCE = 200

@@ -6,10 +6,10 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from wmcore.backends.base import NewJob
 from wmcore.backends.gearman import packets, unique
 from wmcore.backends.gearman.packets import MOST_UNIQUE
 from wmcore.backends.gearman.talk import Talk
+from wmcore.backends.records import NewJob
 from wmcore.errors import QueueDown, Refused
 
 SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW_BG = 32, 34

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from wmcore.backends.base import Claimed
+from wmcore.backends.records import Claimed
 from wmcore.backends.theschwartz import outcomes
 from wmcore.backends.theschwartz.claimrow import ClaimRow
 from wmcore.backends.theschwartz.database import Database, Retry

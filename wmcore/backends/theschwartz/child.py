@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wmcore.backends.base import Claimed, NewJob, News, Position, Turn
+from wmcore.backends.base import News, Position, Turn
+from wmcore.backends.records import Claimed, NewJob
 from wmcore.backends.theschwartz import oneturn, outcomes
 from wmcore.backends.theschwartz.batch import Batch, Side
 from wmcore.backends.theschwartz.choosing import Chooser, Found, Wish

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from wmcore.backends.base import Claimed
+from wmcore.backends.records import Claimed
 from wmcore.backends.theschwartz import oneturn, rows
 from wmcore.backends.theschwartz.batch import Side
 from wmcore.backends.theschwartz.database import Database

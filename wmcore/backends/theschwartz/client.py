@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from wmcore.backends.base import Claimed, NewJob, StoredRow
+from wmcore.backends.records import Claimed, NewJob, StoredRow
 from wmcore.backends.theschwartz import outcomes, rows
 from wmcore.backends.theschwartz.borrowed import Borrowed, connection_of, home_of
 from wmcore.backends.theschwartz.database import CommitInDoubt, Database

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wmcore.backends.base import AttemptRow, FailedRow, Filter
+from wmcore.backends.records import AttemptRow, FailedRow, Filter
 from wmcore.backends.theschwartz.database import Database, padded
 from wmcore.backends.theschwartz.rows import number_of
 from wmcore.backends.theschwartz.selecting import like

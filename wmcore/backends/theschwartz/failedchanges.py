@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from wmcore.backends.base import Chunk, FailedRow, Filter, NewJob, Wanted
+from wmcore.backends.records import Chunk, FailedRow, Filter, NewJob, Wanted
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store

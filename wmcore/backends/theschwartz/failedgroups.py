@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from wmcore.backends.base import FailedGroup, FailedGroups, Filter
 from wmcore.backends.fingerprint import normalised
+from wmcore.backends.records import FailedGroup, FailedGroups, Filter
 from wmcore.backends.theschwartz.bounds import Bounds
 from wmcore.backends.theschwartz.failed import Newest, Position, Store
 from wmcore.model import COUNT_LIMIT

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from wmcore.backends.base import FailedPage, FailedRow, Filter, Wanted
+from wmcore.backends.records import FailedPage, FailedRow, Filter, Wanted
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.bounds import Bounds
 from wmcore.backends.theschwartz.failed import Position, Store

@@ -4,8 +4,8 @@ or runs, one with a record of its own has failed again, any other is done."""
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from wmcore.backends.base import FailedRow
 from wmcore.backends.local import LOCAL
+from wmcore.backends.records import FailedRow
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.database import Database
 from wmcore.backends.theschwartz.failed import Store

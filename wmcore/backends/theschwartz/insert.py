@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from wmcore.backends.base import NewJob
+from wmcore.backends.records import NewJob
 from wmcore.backends.theschwartz.database import Database, padded
 from wmcore.backends.theschwartz.notifying import returning
 from wmcore.backends.theschwartz.rows import Funcids

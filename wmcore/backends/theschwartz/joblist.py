@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wmcore.backends.arguments import readable
-from wmcore.backends.base import JobFilter, JobPage, JobRow, Wanted
+from wmcore.backends.records import JobFilter, JobPage, JobRow, Wanted
 from wmcore.backends.theschwartz import rows
 from wmcore.backends.theschwartz.bounds import LONGEST_DECODED, Bounds
 from wmcore.backends.theschwartz.database import Database

@@ -5,21 +5,9 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from wmcore.backends.base import (
-    Book,
-    Chunk,
-    Closed,
-    Due,
-    FailedGroups,
-    FailedPage,
-    FailedRow,
-    Filter,
-    JobFilter,
-    JobPage,
-    SlowBatch,
-    Wanted,
-)
+from wmcore.backends.base import Book, Closed, Due, SlowBatch
 from wmcore.backends.local import LOCAL, local_path, local_store, prepare_local
+from wmcore.backends.records import Chunk, FailedGroups, FailedPage, FailedRow, Filter, JobFilter, JobPage, Wanted
 from wmcore.backends.theschwartz import (
     cleaning,
     failed,

@@ -14,6 +14,7 @@ class Percentiles(Message):
     p95: float | None = None
     p99: float | None = None
     max: float | None = None
+    mean: float | None = None
 
 
 class Holder(Message, rename={"class_name": "class"}):
