@@ -1,6 +1,7 @@
 """The loader's loop: import, freeze, then orders from the manager and exits of children, until one side is done."""
 
 import gc
+import math
 import os
 import select
 import signal
@@ -93,7 +94,8 @@ class Loader:
         poll.register(self._link.sock, select.POLLIN)
         poll.register(self._signal_reader, select.POLLIN)
         while self._children or self._departed or not self._leaving:
-            for fd, _ in poll.poll(1000):
+            missing_in = self._spare_missing_in()
+            for fd, _ in poll.poll(1000 if missing_in is None else math.ceil(missing_in * 1000)):
                 if fd == self._signal_reader:
                     self._signals()
                 elif not self._order():
@@ -195,13 +197,18 @@ class Loader:
         )  # fmt: skip
         be_child(birth, ALL_SIGNALS)
 
+    def _spare_missing_in(self) -> float | None:
+        """Seconds. The one child that has the terminal needs none."""
+        if self._leaving or self._setup.foreground_child:
+            return None
+        return self._spare.missing_in(time.monotonic())
+
     def _keep_spare(self) -> None:
         """One, while there is use for it."""
-        now = time.monotonic()
         self._spare.look()
-        if self._spare.is_idle(now):
+        if self._spare.is_idle(time.monotonic()):
             self._spare.dismiss()
-        elif self._spare.is_missing(now) and not self._leaving and not self._setup.foreground_child:
+        elif self._spare_missing_in() == 0:
             with suppress(OSError), self._undisturbed():  # without one, children are forked when they are needed
                 self._spare.fork(self._become_spare)
 

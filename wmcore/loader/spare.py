@@ -15,6 +15,9 @@ from wmcore.link import Link
 KEPT_SECONDS = 5.0
 """Since a child was replaced last: where that happens less often, nobody would miss the time."""
 
+BEHIND_SECONDS = 0.05
+"""Made so long after the last child's fork: it must not take the processor from that one's first claim."""
+
 FAILED = 70
 """Its exit code, as a child's, where it failed outside of a job (EX_SOFTWARE)."""
 
@@ -30,14 +33,17 @@ class Spare:
         self._pid = 0
         self._ready = False
         self._wanted_until = 0.0
+        self._not_before = 0.0
         self._left: set[int] = set()
 
     def note_left(self, slot: int) -> None:
         """Its child has ended well: is it replaced?"""
         self._left.add(slot)
 
-    def is_missing(self, now: float) -> bool:
-        return self._sock is None and now < self._wanted_until
+    def missing_in(self, now: float) -> float | None:
+        """Seconds until one should be made; None: there is one, or no need of one."""
+        needed = self._sock is None and now < self._wanted_until
+        return max(0.0, self._not_before - now) if needed else None
 
     def is_idle(self, now: float) -> bool:
         """Nobody needs it any more."""
@@ -83,6 +89,7 @@ class Spare:
         if order.slot in self._left:  # the next ones will be replaced, too
             self._left.discard(order.slot)
             self._wanted_until = now + KEPT_SECONDS
+        self._not_before = now + BEHIND_SECONDS
         self.look()
         if self._sock is None or not self._ready:
             return 0
