@@ -78,6 +78,7 @@ def test_one_that_is_killed_is_missed_by_nobody(daemon: Daemon) -> None:
     until(lambda: not spares(daemon))
     insert(daemon, range(20))
     daemon.call(Scale(to=3))
+    until(lambda: len(children(daemon)) == 3)
     recycle(daemon)
     until(lambda: len(daemon.marks()) == 20)
     assert [pool.error for pool in daemon.status().pools] == [None]
@@ -90,7 +91,7 @@ def test_it_goes_with_the_daemon_and_with_its_loader(daemon: Daemon) -> None:
     loader = int(Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(loader, signal.SIGKILL)
     until(lambda: spare not in spares(daemon), 2, "it to follow its loader")
-    until(lambda: len(daemon.status().children) == 1 and daemon.status().children[0].state == "idle")
+    until(lambda: [child.state for child in daemon.status().children] == ["idle"])
     [spare] = recycle(daemon)
     daemon.stop()
     until(lambda: not daemon.processes())

@@ -89,7 +89,8 @@ class Spare:
         if order.slot in self._left:  # the next ones will be replaced, too
             self._left.discard(order.slot)
             self._wanted_until = now + KEPT_SECONDS
-        self._not_before = now + BEHIND_SECONDS
+        if now > self._not_before:  # not put off again and again where many are replaced
+            self._not_before = now + BEHIND_SECONDS
         self.look()
         if self._sock is None or not self._ready:
             return 0
