@@ -1,4 +1,4 @@
-"""The queues. `of` gives the module of a configuration's type; each has the same four functions."""
+"""The queues. `of` gives the module of a configuration's type; each has the same functions."""
 
 from importlib import import_module
 from typing import Any
@@ -7,5 +7,5 @@ _HOME = {"TheSchwartz": "wmcore.backends.theschwartz", "Gearman": "wmcore.backen
 
 
 def of(queue_type: str) -> Any:
-    """The module with `open_child_queue`, `open_manager_queue`, `init_db` and `check` (see `base`)."""
+    """The module with `connect_ahead`, `open_child_queue`, `open_manager_queue`, `init_db` and `check` (see `base`)."""
     return import_module(_HOME[queue_type])

@@ -25,6 +25,10 @@ from wmcore.backends.records import (
 from wmcore.model import Failure, Outcome, QueueFigures, RetryPolicy
 
 
+Ahead = Sequence[Any]
+"""What a backend's `connect_ahead` has opened in a process that is to be a child; empty where it opens nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one turn brought: the next batch, and which of the acknowledged jobs were not ours any more."""

@@ -14,6 +14,7 @@ from typing import NoReturn
 from setproctitle import setproctitle
 
 from wmcore import backends, process
+from wmcore.backends.base import Ahead
 from wmcore.child.main import Child, Outputs, run_child
 from wmcore.child.pace import Batching
 from wmcore.child.runner import Runner
@@ -39,6 +40,7 @@ class Birth:
     event_fd: int
     parent: int  # the loader's pid
     setup: Setup
+    ahead: Ahead = ()  # what is connected already
 
 
 def be_child(birth: Birth, blocked: set[signal.Signals]) -> NoReturn:
@@ -78,7 +80,7 @@ def _prepare(birth: Birth, blocked: set[signal.Signals]) -> Child:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
     gc.enable()
     names = [entry.name for entry in birth.classes]
-    queue = backends.of(birth.config.type).open_child_queue(birth.config, names, birth.slot, owner, slot)
+    queue = backends.of(birth.config.type).open_child_queue(birth.config, names, birth.slot, owner, slot, birth.ahead)
     runners = [Runner(entry, patient=foreground) for entry in birth.classes]
     pool = birth.config.pools[birth.pool]
     batching = Batching(birth.config.batch_size, birth.config.batch_ms / 1000)

@@ -6,7 +6,7 @@ What of its behaviour this rests on stands where it matters: `source` (asking fo
 
 from collections.abc import Sequence
 
-from wmcore.backends.base import ChildQueue, ManagerQueue, Position
+from wmcore.backends.base import Ahead, ChildQueue, ManagerQueue, Position
 from wmcore.config.records import Config
 from wmcore.errors import QueueDown
 
@@ -16,7 +16,14 @@ def preload(config: Config) -> None:
     from wmcore.backends.gearman import child, manager  # noqa: F401
 
 
-def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str, position: Position) -> ChildQueue:
+def connect_ahead(config: Config) -> Ahead:
+    """Nothing: a connection to a job server takes no time, and a job is given to whoever has one."""
+    return ()
+
+
+def open_child_queue(
+    config: Config, names: Sequence[str], slot: int, owner: str, position: Position, ahead: Ahead = ()
+) -> ChildQueue:
     """A child's side; connects when it is first used."""
     import os
     import socket

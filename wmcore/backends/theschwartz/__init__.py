@@ -6,12 +6,13 @@ Semantics: https://metacpan.org/pod/TheSchwartz. What is mended stands in `child
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wmcore.backends.base import ChildQueue, ManagerQueue, Position
+from wmcore.backends.base import Ahead, ChildQueue, ManagerQueue, Position
 from wmcore.config.records import Config
 from wmcore.errors import UsageError
 
 if TYPE_CHECKING:
     from wmcore.backends.theschwartz.database import Database
+    from wmcore.backends.theschwartz.ordering import Selection
 
 
 def daemon_name(config: Config) -> str:
@@ -35,28 +36,55 @@ def preload(config: Config) -> None:
             child_engine(entry)
 
 
-def open_child_queue(config: Config, names: Sequence[str], slot: int, owner: str, position: Position) -> ChildQueue:
-    """A child's side; connects when it is first used."""
+def connect_ahead(config: Config) -> "list[Database]":
+    """In a process that is to be a child: its databases, connected. One that is down is so later, too."""
+    from contextlib import suppress
+
+    from wmcore.backends.theschwartz import oneturn
+    from wmcore.errors import WmError
+
+    databases = _child_databases(config)
+    for db in databases:
+        with suppress(WmError):
+            db.connect()
+            oneturn.rehearse(db, _selection(config))
+    return databases
+
+
+def _selection(config: Config) -> "Selection":
+    from wmcore.backends.theschwartz.ordering import Selection
+
+    return Selection(prioritize=config.prioritize, floor=config.floor, candidates=config.batch_size)
+
+
+def _child_databases(config: Config) -> "list[Database]":
+    from functools import partial
+
+    from wmcore.backends.theschwartz.database import Database
+    from wmcore.backends.theschwartz.engine import child_engine
+
+    return [Database(entry, index, engine=partial(child_engine, entry)) for index, entry in enumerate(config.databases)]
+
+
+def open_child_queue(
+    config: Config, names: Sequence[str], slot: int, owner: str, position: Position, ahead: Ahead = ()
+) -> ChildQueue:
+    """A child's side; connects when it is first used, where `ahead` is not connected already."""
     import os
-    from functools import cache, partial
+    from functools import cache
 
     from wmcore.backends.local import local_store, prepare_local
     from wmcore.backends.theschwartz.child import TheSchwartzChild
-    from wmcore.backends.theschwartz.database import Database
-    from wmcore.backends.theschwartz.engine import child_engine
-    from wmcore.backends.theschwartz.ordering import Selection
     from wmcore.backends.theschwartz.outcomes import Who
 
     return TheSchwartzChild(
-        databases=[
-            Database(entry, index, engine=partial(child_engine, entry)) for index, entry in enumerate(config.databases)
-        ],
+        databases=ahead or _child_databases(config),
         names=names,
         who=Who(slot, os.getpid()),
         daemon=daemon_name(config),
         owner=owner,
         position=position,
-        selection=Selection(prioritize=config.prioritize, floor=config.floor, candidates=config.batch_size),
+        selection=_selection(config),
         strict=config.strict_remove_ability,
         bound_seconds=config.batch_ms / 1000,
         retry_seconds=config.retry_seconds,

@@ -49,6 +49,10 @@ class ClaimRow:
         self.registered = True
         return True
 
+    def rehearse(self) -> None:
+        """What `register` sends first, for a row that there is not (see `oneturn.rehearse`)."""
+        self._take_over_at_once()
+
     def _take_over_at_once(self) -> bool:
         """PostgreSQL, and the last child left nothing: in one statement what `_take_over` does in five."""
         if self._db.dialect.name != "postgresql":
