@@ -88,7 +88,7 @@ class Histogram:
     def mean(self) -> float | None:
         """In ms, within 2.5 % as the rest; None where there is nothing."""
         total = self.counts.total()
-        return sum(value(number) * count for number, count in self.counts.items()) / total if total else None
+        return math.fsum(value(number) * count for number, count in self.counts.items()) / total if total else None
 
 
 class Ring:

@@ -33,16 +33,16 @@ def _outcome(status: Status, pool: Pool, to: int, trend: Trend) -> str:
     if not to:
         return f"{waiting}, none will run"
     found = load.of_pool(status, pool, _settled(classes, trend))
-    if found is None:
-        return waiting
-    if to < found.needs:
+    if found is not None and to < found.needs:
         heaviest = found.heaviest
         of_them = "" if heaviest is None else f" ({clean(heaviest[0])} {heaviest[1]})"
         return f"{waiting}, {'still ' if pool.wanted < found.needs else ''}grows: needs {found.needs}{of_them}"
+    if ready and pool.busy < pool.running:
+        return f"{waiting}, but {pool.running - pool.busy} of {pool.running} are idle"
+    if found is None:
+        return waiting
     if not ready:
         return f"{waiting}, needs {found.needs}"
-    if pool.busy < pool.running:
-        return f"{waiting}, but {pool.running - pool.busy} of {pool.running} are idle"
     then, now = found.clears_in(to), found.clears_in(pool.running)
     return f"{waiting}, {_gone(then)}, now {_gone(now)}"
 

@@ -16,7 +16,7 @@ from wmtui.screens.record import RecordScreen
 async def test_scaling_is_chosen_shown_and_applied(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("plus", "equals_sign", "plus", "minus")
-        assert "wanted 4>6" in c.text and "PENDING default 4 > 6 children" in c.text
+        assert "wanted 4>6" in c.text and "PENDING default 4 > 6" in c.text
         assert "enter apply" in c.text and daemon.commands() == []
         await c.press("enter")
         await c.asked(m.Scale(pool="default", to=6))
@@ -273,10 +273,14 @@ async def test_to_the_other_end_of_a_long_list_and_back_in_one_page_each(daemon:
         assert len(daemon.asked) <= asked + 3
 
 
-async def test_enter_is_inert_in_a_question_and_its_keys_wait(daemon: Daemon) -> None:
+async def test_enter_is_inert_in_a_question_and_its_keys_wait(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with console(daemon) as c:
-        await c.press("D", "y")  # typed at once: the y is not for a question nobody has read
-        await c.sees("Drain pool default?")
+        with monkeypatch.context() as slowly:
+            slowly.setattr("wmtui.screens.confirm.ARMED_AFTER_SECONDS", 60.0)
+            await c.press("D", "y")  # typed at once: the y is not for a question nobody has read
+            await c.sees("Drain pool default?")
         await c.answer("enter", "space", "Y")
         assert isinstance(c.app.screen, Confirm)
         await c.press("escape")

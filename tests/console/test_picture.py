@@ -9,7 +9,7 @@ import pytest
 from tests.console import picture
 
 WORDS = {
-    "console": ("sandbox.worker.A", "PENDING default 4 > 6 children", "wanted 4"),
+    "console": ("sandbox.worker.A", "PENDING default 4 > 6", "wanted 4"),
     "groups": ("KeyError: N", "groups by class and error"),
 }
 

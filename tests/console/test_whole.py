@@ -74,7 +74,7 @@ async def test_scale_drain_resume_find_a_failed_job_and_see_its_retry_succeed(co
         async with attached(folder) as t:
             await t.sees("wanted 2  running 2")
             t.type("++")
-            await t.sees("PENDING default 2 > 4 children")
+            await t.sees("PENDING default 2 > 4")
             t.type("\r")
             await t.sees("pool default: 2 > 4 children")
             await t.sees("wanted 4  running 4")

@@ -24,7 +24,6 @@ from wmcore.backends.records import (
 )
 from wmcore.model import Failure, Outcome, QueueFigures, RetryPolicy
 
-
 Ahead = Sequence[Any]
 """What a backend's `connect_ahead` has opened in a process that is to be a child; empty where it opens nothing."""
 

@@ -37,6 +37,7 @@ class Line(Input):
         self.candidates: Candidates | None = None
         self._at = 0
         self._offered: Sequence[str] = ()
+        self._completed = ""  # a word that was completed, with the blank behind it
 
     def begin(self, text: str, history: Sequence[str], candidates: Candidates | None) -> None:
         """`text` is chosen as a whole: the first key takes its place, the arrows keep it."""
@@ -52,6 +53,8 @@ class Line(Input):
                 self.post_message(Said("", None))
             case "tab":
                 self._complete()
+            case "space" if self.value and self.value == self._completed:
+                self._completed = ""  # whoever types the blank has it already
             case "up" | "down":
                 self._at = max(0, min(self._at + (1 if event.key == "down" else -1), len(self.history) - 1))
                 self.value = self.history[self._at]
@@ -69,7 +72,8 @@ class Line(Input):
             if self.value not in self._offered:
                 self._offered = [line for line in self.candidates(self.value) if line != self.value]
             if len(self._offered) == 1:
-                self.value, self._offered = f"{self._offered[0]} ", ()
+                self.value = self._completed = f"{self._offered[0]} "
+                self._offered = ()
             elif self._offered:
                 at = self._offered.index(self.value) + 1 if self.value in self._offered else 0
                 self.value = self._offered[at % len(self._offered)]
