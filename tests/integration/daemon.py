@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from tests.waiting import until
-from wmcore import GearmanAsyncClient, TheSchwartzClient
+from wmcore import GearmanAsyncClient, TheSchwartzClient, backends
+from wmcore.config.load import load
 from wmcore.errors import NoDaemon
 from wmcore.process import start_time
 from wmcore.protocol import messages
@@ -61,8 +62,9 @@ class Daemon:
         return {**ours, "RUNTIME_DIRECTORY": str(self.folder)}
 
     def init_db(self) -> "Daemon":
-        done = self.wmcore("--init-db", "-f", str(self.conf))
-        assert done.returncode == 0, done.stderr
+        """As `wmcore --init-db` does it, without the half second that a command needs to come up."""
+        config = load(self.conf)
+        backends.of(config.type).init_db(config, dry_run=False)
         return self
 
     def start(self, *options: str) -> "Daemon":
