@@ -64,16 +64,17 @@ async def test_who_is_slow_loses_frames_and_gets_the_next_one_whole() -> None:
     broadcast = Broadcast(source, 0.01, "rows")
     broadcast.join(quick)
     broadcast.join(slow)
-    await until_async(lambda: len(slow.lines) == 2)
+    await until_async(lambda: len(slow.lines) >= 2)
     slow.behind = True
-    missed = len(quick.lines)
+    had, missed = len(slow.lines), len(quick.lines)
     await until_async(lambda: len(quick.lines) >= missed + 2)
-    assert len(slow.lines) == 2
+    assert len(slow.lines) == had
     slow.behind = False
-    await until_async(lambda: len(slow.lines) >= 4)
+    await until_async(lambda: len(slow.lines) >= had + 2)
     broadcast.leave(quick)
     broadcast.leave(slow)
-    assert [method for method, _ in slow.frames[:4]] == ["status", "status.rows", "status", "status.rows"]
+    methods = [method for method, _ in slow.frames[: had + 2]]
+    assert methods == ["status", *["status.rows"] * (had - 1), "status", "status.rows"]
     assert [method for method, _ in quick.frames[:4]] == ["status", *["status.rows"] * 3]
 
 
