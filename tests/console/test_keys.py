@@ -35,7 +35,7 @@ async def test_a_pending_number_is_dropped(daemon: Daemon, leave: str) -> None:
             c.now.value += 10
             c.app.session.picture = c.app.picture.with_status(daemon.status, c.now())  # still live
             c.app.tick()
-            await c.pilot.pause()
+            await c.quiet()
         assert "wanted 4 " in c.text and "discarded" in c.text
         await c.press("enter")
         await c.settled()
