@@ -35,6 +35,7 @@ from wmtui.session import Session
 from wmtui.steering import Steering
 from wmtui.target import Where, target_word
 from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, keep_crash
+from wmtui.views.base import WIDE
 from wmtui.widgets.drawing import bindings
 
 TICK_SECONDS = 1.0
@@ -45,7 +46,7 @@ class ConsoleApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS_PATH = "console.tcss"
     BINDINGS = bindings([keymap.DETACH], priority=True)
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]  # noqa: RUF012 (Textual's way)
+    HORIZONTAL_BREAKPOINTS = [(WIDE, "-wide")]  # noqa: RUF012 (Textual's way)
 
     def __init__(
         self,
@@ -87,7 +88,8 @@ class ConsoleApp(App[None]):
         await super().on_event(event)
 
     def get_default_screen(self) -> MainScreen:
-        return MainScreen(id="main")
+        """It has the class of its width at once: one that came later would have every widget styled anew."""
+        return MainScreen(id="main", classes="-wide" if self.size.width >= WIDE else "")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._harmless]

@@ -73,6 +73,7 @@ class Desk:
             if said := session.looked(records, ids):
                 self.say(said)
             self._app.main.all_changed()
+            self._app.picture_changed()  # a record that is read, too
 
         self.send(LookFailed(ids=ids), take, lambda error: None)
 

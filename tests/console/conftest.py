@@ -23,6 +23,13 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def crash_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for them: the developer's own is no test's business."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "wmcore"
+
+
 @pytest.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     async with Daemon(tmp_path / "s") as running:

@@ -47,10 +47,20 @@ class Console:
 
     async def until(self, fact: Callable[[], object], what: str = "") -> None:
         deadline = time.monotonic() + DEADLINE_SECONDS
+        await self.quiet()
         while not fact():
             if time.monotonic() > deadline:
                 raise AssertionError(f"still not so: {what or fact}\n{self.text}")
-            await self.pilot.pause(0.01)
+            await asyncio.sleep(0.01)
+            await self.quiet()
+
+    async def quiet(self) -> None:
+        """All that was begun has been done, and the screen shows it; Pilot's pause guesses that, from the time that the
+        processor was at work. What another process or the clock brings is not waited for."""
+        await all_done()
+        if self.app.is_running:
+            self.app.screen._on_timer_update()
+            await all_done()
 
     async def sees(self, words: str) -> None:
         await self.until(lambda: words in self.text, f"{words!r} on the screen")
@@ -59,16 +69,16 @@ class Console:
         """The first layout takes a few turns; then nothing moves by itself."""
         same, before = 0, ""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while same < 3 and time.monotonic() < deadline:
-            await self.pilot.pause(0.02)
+        while same < 2 and time.monotonic() < deadline:
+            await self.quiet()
             same, before = (same + 1 if before == self.text and self.text else 0), self.text
 
     async def press(self, *keys: str) -> None:
-        """What Pilot's does, in a quarter of the time: it waits for idleness four times a key."""
+        """What Pilot's does; it waits for idleness four times a key."""
         for key in keys:
             name = _character_to_key(key) if len(key) == 1 else key
             self.app.post_message(events.Key(name, key if len(key) == 1 else SIGNS.get(key)))
-            await self.pilot.pause()
+            await self.quiet()
 
     async def fill(self, text: str) -> None:
         """A whole line at once, and enter: a key at a time takes its time, and one test does that."""
@@ -81,7 +91,7 @@ class Console:
         before = self.app.status
         self.daemon.send_frame()
         await self.until(lambda: self.app.status is not before, "a new status")
-        await self.pilot.pause()
+        await self.quiet()
 
     async def asked(self, request: Request) -> None:
         """The daemon has been asked exactly this, last."""
@@ -98,8 +108,17 @@ class Console:
     async def settled(self) -> None:
         """Nothing was sent and nothing is asked: give it the time in which it would have been."""
         for _ in range(3):
-            await self.pilot.pause()
-            await asyncio.sleep(0)
+            await self.quiet()
+
+
+async def all_done() -> None:
+    """Nobody in this process has anything to do at once: several turns of the loop had no work but this."""
+    loop = asyncio.get_running_loop()
+    turns = 0
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while turns < 3 and time.monotonic() < deadline:
+        await asyncio.sleep(0)
+        turns = 0 if loop._ready else turns + 1  # type: ignore[attr-defined]
 
 
 @asynccontextmanager

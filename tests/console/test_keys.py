@@ -1,9 +1,11 @@
 """Each key and the request that it sends, seen by a real server on a real socket."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
+from textual import events
 
 from tests.console.console import Console, console
 from tests.console.daemon import Daemon, many_failed, record_of
@@ -35,7 +37,7 @@ async def test_a_pending_number_is_dropped(daemon: Daemon, leave: str) -> None:
             c.now.value += 10
             c.app.session.picture = c.app.picture.with_status(daemon.status, c.now())  # still live
             c.app.tick()
-            await c.pilot.pause()
+            await c.quiet()
         assert "wanted 4 " in c.text and "discarded" in c.text
         await c.press("enter")
         await c.settled()
@@ -337,6 +339,16 @@ async def test_help_is_the_table_of_keys(daemon: Daemon) -> None:
         assert "leave the console" in c.text and "LATE≤5s" in c.text and "◌ starting" in c.text
         await c.press("q")
         await c.sees("default")
+
+
+@pytest.mark.parametrize("keys", ["question_mark", "2 enter", "shift+tab enter"])
+async def test_the_console_is_left_while_a_page_opens(daemon: Daemon, crash_reports: Path, keys: str) -> None:
+    """Help, a child, a record: it crashed where the page had nothing in it yet."""
+    async with console(daemon) as c:
+        for key in keys.split():
+            c.app.post_message(events.Key(key, None))
+        c.app.exit()
+    assert not crash_reports.exists()
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])

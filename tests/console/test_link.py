@@ -52,7 +52,9 @@ async def test_connected_again_it_waits_for_a_whole_picture_and_says_so(daemon: 
         await c.sees("nothing was sent: there is no connection")
         del daemon.answers[m.Subscribe]
         await daemon.stop()
+        await c.sees("✗ stopped")
         await daemon.start()
+        await c.press("r")
         await c.until(lambda: not c.app.disconnected)
 
 

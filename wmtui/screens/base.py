@@ -45,6 +45,14 @@ class Reading(ConsoleModal):
 
     BINDINGS = bindings(keymap.VIEW_KEYS)
 
+    def on_mount(self) -> None:
+        """Where the console is being left at the same time there is nothing in it."""
+        if self.children:
+            self.opened()
+
+    def opened(self) -> None:
+        """What is in it is there."""
+
     def action_view(self, number: int) -> None:
         self.console_app.go_to_view(number)
 

@@ -34,7 +34,7 @@ class Help(Reading):
         yield TextLines(glyphs, "status")
         yield TextLines(glyphs, "hints")
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         app, view = self.console_app, self._view
         others = [pane.pane for pane in view.open_panes() if pane is not view.pane]
         found = helptext.entries(view.pane.pane, view.pane.legend(), others, app.keys, app.glyphs)

@@ -30,7 +30,7 @@ class RecordScreen(Reading):
         yield TextLines(glyphs, "status")
         yield TextLines(glyphs, "hints")
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.set_focus(self.query_one(Page))
         self._fetch()
 

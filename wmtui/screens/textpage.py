@@ -33,14 +33,18 @@ class TextPage(Reading):
         yield TextLines(glyphs, "status")
         yield TextLines(glyphs, "hints")
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.set_focus(self.query_one(Page))
-        self.picture_changed()
+        self._show()  # at once, not with the next status
         self._paint_lines()
 
     def picture_changed(self) -> None:
         super().picture_changed()
-        if self.is_mounted and (text := self._make()) != self._shown:
+        if self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
+        if (text := self._make()) != self._shown:
             self._shown = text
             self.query_one(Page).show(text)
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+WIDE = 140
+"""Columns of a screen from which on lists stand side by side."""
+
 
 class View(Vertical):
     BINDINGS = bindings(keymap.of_scope("view"))
@@ -38,6 +41,10 @@ class View(Vertical):
     @property
     def console_app(self) -> "ConsoleApp":
         return cast("ConsoleApp", self.app)
+
+    @property
+    def wide(self) -> bool:
+        return self.app.size.width >= WIDE
 
     @property
     def main(self) -> "MainScreen":

@@ -64,7 +64,7 @@ class Failed(View):
             found = session.groups.groups if session.groups else []
             self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
             self.groups.set_rows(failedrows.group_rows(found, now))
-        self.page.display = self.app.size.width >= 140
+        self.page.display = self.wide
         if self.page.display and self._beside[0]:
             self._show_beside()  # its retry may have ended
         if self._asking is None and not known.begun and (known.filter != OPEN or not known.records):

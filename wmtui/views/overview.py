@@ -103,10 +103,6 @@ class Overview(View):
             if pane.size.height != each:
                 pane.styles.height = each
 
-    @property
-    def wide(self) -> bool:
-        return self.app.size.width >= 140
-
     def on_resize(self) -> None:
         self.paint()
 

@@ -49,7 +49,7 @@ class Queue(View):
         self.classes_table.set_rows(self.arranged(self.classes_table, classes), titles)
         self.say_empty(self.classes_table, "no classes")
         self.jobs.display = session.jobs_of is not None
-        self.classes_table.display = not self.jobs.display or self.app.size.width >= 140
+        self.classes_table.display = not self.jobs.display or self.wide
         if session.jobs_of is not None:
             known = session.jobs
             more = "" if known.cursor is None and known.before is None else "more"

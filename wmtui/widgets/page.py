@@ -17,11 +17,15 @@ class Scrolled(Message):
 class Page(VerticalScroll, can_focus=True, inherit_bindings=False):
     BINDINGS = bindings([*keymap.of_scope("move"), *keymap.of_scope("text")])
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Static("", markup=False)
+
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False)
+        yield self._text
 
     def show(self, text: Text) -> None:
-        self.query_one(Static).update(text)
+        self._text.update(text)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
