@@ -1,7 +1,8 @@
 """All that is wrong with a daemon now, the gravest first: what a monitor would ring for, and what will be wrong soon.
 Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -10,6 +11,7 @@ from wmcore.protocol.messages import Backend, JobClass, Pool, Status
 from wmtui import load
 from wmtui.formatting import age, duration, rate
 from wmtui.judging import SEVERITY, Reason, State, Thresholds, judge, of_class, of_pool
+from wmtui.load import Load, is_small
 from wmtui.trend import Motion, Trend
 
 NEWS_SECONDS = 60.0
@@ -19,17 +21,17 @@ NEWS_SECONDS = 60.0
 def wrongs(status: Status, trend: Trend) -> list[Reason]:
     """Jobs that wait because their pool was drained stand first: whatever else they cause is due to that. Then the
     gravest; what a banner says already stands at the end."""
-    growing = [each for each in status.classes if _grows(each, status, trend)]
+    short = [each for pool in status.pools for each in _short(pool, status, trend)]
+    told = {name for each in short for name in each.classes}
     # What is told of a class that grows tells its age too.
-    rest = [each for each in status.classes if each not in growing]
+    rest = [each for each in status.classes if each.name not in told]
     pools = [pool for pool in status.pools if pool.state != PoolState.DRAINING]
     quiet = structs.replace(status, backend=Backend(name="", ok=True), pools=pools, classes=rest)
-    judged = judge(quiet, Thresholds()).reasons
-    grown = [_grown(each, status, trend) for each in growing]
-    ranked = sorted([*judged, *grown], key=lambda reason: -SEVERITY.index(reason.state))
+    judged = [*judge(quiet, Thresholds()).reasons, *(each.reason for each in short)]
+    ranked = sorted(judged, key=lambda reason: -SEVERITY.index(reason.state))
     found = [*_drained_with_jobs(status), *ranked, *_failing(status)]
-    told = structs.replace(status, classes=rest)
-    return [*found, *(reason for reason in judge(told, Thresholds()).reasons if reason not in found)]
+    also = judge(structs.replace(status, classes=rest), Thresholds()).reasons
+    return [*found, *(reason for reason in also if reason not in found)]
 
 
 def _drained_with_jobs(status: Status) -> list[Reason]:
@@ -39,38 +41,64 @@ def _drained_with_jobs(status: Status) -> list[Reason]:
     return [reason for pool in pools for reason in of_pool(pool, status.classes)]
 
 
-# -- classes of which more comes than goes ----------------------------------------------------------------------------
+# -- pools that have too few children ---------------------------------------------------------------------------------
 
 
-def _pool(each: JobClass, pools: Iterable[Pool]) -> Pool | None:
-    return next((pool for pool in pools if each.name in pool.workers), None)
+class _Short(NamedTuple):
+    """What is wrong with a backlog, and the classes of which it tells."""
+
+    reason: Reason
+    classes: Sequence[str]
 
 
-def _grows(each: JobClass, status: Status, trend: Trend) -> bool:
-    """While its children run: where none does, that is what is wrong."""
-    pool = _pool(each, status.pools)
-    runs = pool is not None and pool.running > 0 and pool.state != PoolState.DRAINING
-    return runs and not each.paused and trend.motion(each.name) is Motion.GROWING and not load.is_small(each)
+def _short(pool: Pool, status: Status, trend: Trend) -> list[_Short]:
+    """While children run: where none does, that is what is wrong."""
+    if not pool.running or pool.state == PoolState.DRAINING:
+        return []
+    mine = [each for each in status.classes if each.name in pool.workers and not each.paused and not is_small(each)]
+    growing = [each for each in mine if trend.motion(each.name) is Motion.GROWING]
+    all_busy = pool.busy >= pool.running
+    found = load.now(status, pool, trend) if all_busy else None
+    if growing and found is not None and found.needs > pool.wanted:
+        return [_told(_needs(pool, found, status), growing)]
+    if growing:
+        return [_told(_grows(each), [each]) for each in growing]
+    new = [each for each in mine if not trend.settled(each.name) and not list(of_class(each, Thresholds()))]
+    if new and all_busy:
+        busy = f"pool {pool.name}: all {pool.running} children are busy, {_waiting(new)}"
+        return [_Short(Reason(State.WARNING, f"{busy}; measuring whether they keep up"), [])]
+    return []
 
 
-def _grown(each: JobClass, status: Status, trend: Trend) -> Reason:
-    worse = [reason.state for reason in of_class(each, Thresholds())]
+def _told(text: str, classes: Sequence[JobClass]) -> _Short:
+    """As grave as their age makes it."""
+    worse = [reason.state for each in classes for reason in of_class(each, Thresholds())]
     state = max([State.WARNING, *worse], key=SEVERITY.index)
-    queue, took = each.queue, each.process.mean
-    oldest = f", the oldest for {age(queue.oldest / 1000)}" if queue.oldest else ""
+    return _Short(Reason(state, f"{text}; {_waiting(classes)}"), [each.name for each in classes])
+
+
+def _needs(pool: Pool, found: Load, status: Status) -> str:
+    """The class that is short is a victim as a rule: what holds the children is another one."""
+    heaviest = found.heaviest
+    of_them = "" if heaviest is None else f" ({heaviest[0]} {heaviest[1]})"
+    queues = [each.queue for each in status.classes if each.name in pool.workers and not each.paused]
+    come, go = sum(queue.in_rate or 0.0 for queue in queues), sum(queue.out_rate or 0.0 for queue in queues)
+    return f"pool {pool.name} needs {found.needs} children{of_them}, has {pool.wanted}: {_flow(come, go)}"
+
+
+def _grows(each: JobClass) -> str:
+    took = each.process.mean
     takes = "" if took is None else f", each takes {duration(took)}"
-    text = f"{each.name} grows: {rate(queue.in_rate)}/s come, {rate(queue.out_rate)}/s go{takes}"
-    return Reason(state, text + _what_it_takes(each, status, trend) + f"; {queue.ready or 0:,} wait{oldest}")
+    return f"{each.name} grows: {_flow(each.queue.in_rate, each.queue.out_rate)}{takes}"
 
 
-def _what_it_takes(each: JobClass, status: Status, trend: Trend) -> str:
-    pool = _pool(each, status.pools)
-    if pool is None or pool.busy < pool.running:
-        return ""
-    found = load.of_pool(status, pool, trend.settled(each.name))
-    if found is None or found.needs <= pool.wanted:
-        return ""
-    return f": pool {pool.name} needs {found.needs} children (has {pool.wanted})"
+def _flow(come: float | None, go: float | None) -> str:
+    return f"{rate(come)}/s come, {rate(go)}/s go"
+
+
+def _waiting(classes: Sequence[JobClass]) -> str:
+    ready, oldest = sum(each.queue.ready or 0 for each in classes), max(each.queue.oldest or 0.0 for each in classes)
+    return f"{ready:,} wait{'s' if ready == 1 else ''}" + (f", the oldest for {age(oldest / 1000)}" if oldest else "")
 
 
 # -- classes of which jobs are given up -------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from wmtui.printing import clean, plural
 from wmtui.questions import Question
 from wmtui.saying import Saying
 from wmtui.screens.base import Reading, Shown
-from wmtui.screens.confirm import Confirm
+from wmtui.screens.confirm import GIVEN_UP_AFTER_SECONDS, Confirm
 from wmtui.screens.help import Help
 from wmtui.screens.main import MainScreen
 from wmtui.session import Session
@@ -255,14 +255,17 @@ class ConsoleApp(App[None]):
     def ask(self, question: Question, yes: Callable[[], None], grounds: Callable[[], str]) -> None:
         """`grounds`: why it can not be done any more; empty while it can."""
 
+        dialog = Confirm(question, self.glyphs, grounds, self.copy)
+
         def answered(said: bool | None) -> None:
             if said:
                 yes()
             elif said is False:
                 marks = len(self.main.view.pane.marks)
-                self.say("cancelled: nothing was sent" + (f"; {marks:,} still marked, u unmarks" if marks else ""))
+                why = f"no answer within {GIVEN_UP_AFTER_SECONDS:.0f} s" if dialog.given_up else "cancelled"
+                self.say(f"{why}: nothing was sent" + (f"; {marks:,} still marked, u unmarks" if marks else ""))
 
-        self.push_screen(Confirm(question, self.glyphs, grounds, self.copy), answered)
+        self.push_screen(dialog, answered)
 
     def send(
         self, request: Request, done: Callable[[Any], None], failed: Callable[[WmError], None] | None = None,
@@ -270,7 +273,8 @@ class ConsoleApp(App[None]):
     ) -> None:  # fmt: skip
         """Ask a daemon, the one that is looked at if no other is named; `done` gets the reply. A refusal is said here,
         unless `failed` takes it."""
-        self.run_worker(self._call(session or self.session, request, done, failed), name=request.method)
+        call = partial(self._call, session or self.session, request, done, failed)  # begun only by a worker that runs
+        self.run_worker(call, name=request.method)
 
     async def _call(
         self, session: Session, request: Request, done: Callable[[Any], None],

@@ -22,7 +22,7 @@ def progress(run: Bulk) -> Cell:
 def end(run: Bulk) -> str:
     why = f" ({run.reasons[0].reason})" if run.reasons else ""
     error = f": {run.error}" if run.error else ""
-    look = "; retried:yes lists what becomes of them" if run.action == "retry" and run.done else ""
+    look = "; /retried:yes tells what becomes of them" if run.action == "retry" and run.done else ""
     return f"{run.action} {run.state}: {run.done:,} of {run.total:,}{_refused(run)}{why}{error}{look}"
 
 

@@ -1,6 +1,6 @@
 """What another number of children would do: when the backlog is gone, children, memory; the line that says so. Pure."""
 
-from wmcore.protocol.messages import JobClass, Pool, Status
+from wmcore.protocol.messages import Pool, Status
 from wmtui import load
 from wmtui.cells import Cell
 from wmtui.formatting import age, memory
@@ -26,13 +26,12 @@ def _resident(status: Status, pool: Pool) -> int | None:
 
 
 def _outcome(status: Status, pool: Pool, to: int, trend: Trend) -> str:
-    classes = [each for each in status.classes if each.name in pool.workers and not each.paused]
-    queues = [each.queue for each in classes]
+    queues = [each.queue for each in status.classes if each.name in pool.workers and not each.paused]
     ready = sum(queue.ready or 0 for queue in queues)
     waiting = f"{bounded(queue.ready for queue in queues)} waiting" if ready else "nothing is waiting"
     if not to:
         return f"{waiting}, none will run"
-    found = load.of_pool(status, pool, _settled(classes, trend))
+    found = load.now(status, pool, trend)
     if found is not None and to < found.needs:
         heaviest = found.heaviest
         of_them = "" if heaviest is None else f" ({clean(heaviest[0])} {heaviest[1]})"
@@ -44,11 +43,7 @@ def _outcome(status: Status, pool: Pool, to: int, trend: Trend) -> str:
     if not ready:
         return f"{waiting}, needs {found.needs}"
     then, now = found.clears_in(to), found.clears_in(pool.running)
-    return f"{waiting}, {_gone(then)}, now {_gone(now)}"
-
-
-def _settled(classes: list[JobClass], trend: Trend) -> bool:
-    return all(trend.settled(each.name) for each in classes if each.queue.ready)
+    return f"{waiting}, {_gone(then)} (now {_gone(now)})"
 
 
 def _gone(seconds: float | None) -> str:

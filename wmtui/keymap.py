@@ -85,7 +85,7 @@ KEYS: tuple[Key, ...] = (
     Key("delete", "view", "X", "X", "delete", "delete",
         "failed job, the marked ones, or the whole group: delete for good", 5, ("failed", "groups"), True, True),
     Key("retry.all", "view", "A", "A", "retry_all", "retry all",
-        "run again all failed jobs of the filter, with progress", 6, ("failed",), True, True),
+        "run again all failed jobs of the filter, with progress", 6, ("failed", "groups"), True, True),
     Key("bulk.stop", "view", "b", "b", "stop_bulk", "stop bulk", "stop the bulk action that runs", 2, when="bulk",
         changes=True),
     Key("facet", "view", "f", "f", "facet", "group", "Failed: grouped by class and error; again: the list", 4,

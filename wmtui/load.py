@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wmcore.model import COUNT_LIMIT
 from wmcore.protocol.messages import JobClass, Pool, Status
+from wmtui.trend import Trend
 
 MARGIN = 1.02
 """At exactly what comes in nothing would ever shrink."""
@@ -58,6 +59,12 @@ def of_pool(status: Status, pool: Pool, settled: bool = True) -> Load | None:
         sum((each.queue.ready or 0) * _takes(each) for each in alive),
         _pace(alive, pool) if settled else 1.0,
     )
+
+
+def now(status: Status, pool: Pool, trend: Trend) -> Load | None:
+    """As far as its classes have been measured since the last change."""
+    waiting = [each.name for each in status.classes if each.name in pool.workers and each.queue.ready]
+    return of_pool(status, pool, all(map(trend.settled, waiting)))
 
 
 def _takes(each: JobClass) -> float:

@@ -40,23 +40,25 @@ def job(app: "ConsoleApp", each: QueuedJob) -> None:
 
 
 def child(app: "ConsoleApp", each: Child) -> None:
-    """With the argument of the job that it was at when it was opened, once that has come."""
-    session, last, job = app.session, each, each.job
+    """With the argument of the job that it is at, once that has come."""
+    session, last = app.session, each
+    asked: str | None = None
     queued: list[QueuedJob] = []
     screen = TextPage(f"child {each.pid} in slot {each.slot}", lambda: text())
 
     def text() -> Text:
-        nonlocal last
+        nonlocal last, asked
         last, shown = recordtext.child_now(last, session.shown)
-        return shown + recordtext.argument_text(queued[0]) if queued and last.job == job else shown
+        if last.job not in (None, asked) and not app.disconnected:
+            asked = last.job
+            app.send(ListJobs(id=last.job, limit=1), take, lambda _: None)
+        return shown + recordtext.argument_text(queued[0]) if queued and queued[0].id == last.job else shown
 
     def take(page: JobPage) -> None:
         queued[:] = page.jobs
         screen.picture_changed()
 
     app.push_screen(screen)
-    if job is not None and not app.disconnected:
-        app.send(ListJobs(id=job, limit=1), take, lambda _: None)
 
 
 def wrongs(app: "ConsoleApp") -> None:

@@ -26,3 +26,11 @@ def edit(pending: Pending | None, pool: Pool, step: int, now: float) -> Pending:
 def asks(before: int, to: int) -> bool:
     """Is this a number that nobody should set by a slip of the finger?"""
     return to == 0 or to > 2 * max(1, before)
+
+
+FAR = 100
+"""From so many children on, and four times as many as there are, a y is not enough."""
+
+
+def is_far(before: int, to: int) -> bool:
+    return to >= FAR and to > 4 * before

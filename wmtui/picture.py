@@ -106,8 +106,17 @@ def restart_told(before: Status | None, after: Status) -> str:
     if before.instance != after.instance:
         return f"another daemon answers here now: {after.instance} (was {before.instance})"
     if (before.pid, before.started_at) != (after.pid, after.started_at):
-        return "; ".join([f"the daemon was restarted: pid {before.pid} is {after.pid} now", *_rescaled(before, after)])
+        restarted = f"the daemon was restarted: pid {before.pid} is {after.pid} now"
+        return "; ".join([restarted, *_rescaled(before, after), *_unpaused(before, after)])
     return ""
+
+
+def _unpaused(before: Status, after: Status) -> Iterator[str]:
+    """Nor is any class paused in it."""
+    runs = {each.name for each in after.classes if not each.paused}
+    for each in before.classes:
+        if each.paused and each.name in runs:
+            yield f"{clean(each.name)} was paused, runs now"
 
 
 def _rescaled(before: Status, after: Status) -> Iterator[str]:

@@ -9,6 +9,7 @@ from wmcore.protocol.messages import Child, FailedFilter, FailedGroup, FailedSum
 from wmtui import forecast
 from wmtui.formatting import age, count
 from wmtui.naming import name_of
+from wmtui.pending import is_far
 from wmtui.printing import clean, plural
 from wmtui.totals import bounded
 from wmtui.trend import Trend
@@ -57,7 +58,8 @@ def scale(status: Status, pool: Pool, to: int, trend: Trend) -> Question:
     if to == 0:
         lines.append("       jobs in hand are finished, nothing new is started")
     title = f"Scale pool {clean(pool.name)} from {pool.wanted} to {to}?"
-    return Question(title, tuple(lines), f"scale to {to}", command=command("scale", pool.name, to))
+    number = to if is_far(pool.wanted, to) else None
+    return Question(title, tuple(lines), f"scale to {to}", number, command("scale", pool.name, to))
 
 
 def _longest(status: Status, children: Sequence[Child]) -> list[str]:
@@ -74,7 +76,8 @@ def _longest(status: Status, children: Sequence[Child]) -> list[str]:
 
 def _waiting(status: Status, names: Sequence[str]) -> str:
     ready = [each.queue.ready for each in status.classes if each.name in names]
-    return f"queue  {bounded(ready)} ready jobs wait until then"
+    one = sum(each or 0 for each in ready) == 1
+    return f"queue  {bounded(ready)} ready job{' waits' if one else 's wait'} until then"
 
 
 def drain(status: Status, pool: Pool) -> Question:
@@ -211,15 +214,21 @@ def bulk_command(action: str, asked: FailedFilter) -> str:
     words += ["--class", asked.class_name] if asked.class_name else []
     words += ["--error", asked.error] if asked.error else []
     words += ["--fingerprint", asked.fingerprint] if asked.fingerprint is not None else []
+    for option, moment in (("--since", asked.since), ("--until", asked.until)):
+        words += [] if moment is None else [option, f"{moment:.3f}"]
     words += ["--job", asked.job] if asked.job else []
     words += {None: ["--both"], True: ["--retried"], False: []}[asked.retried]
     return command(*words)
 
 
-def group(status: Status, action: str, each: FailedGroup, asked: FailedFilter) -> Question:
-    said = f"{each.class_name or 'several classes'}: {each.error or '(failed before there were groups)'}"
+def group(status: Status, action: str, each: FailedGroup, asked: FailedFilter, said: str) -> Question:
+    """`said`: the filter that the groups were made of, in the operator's words."""
     question = bulk(status, action, asked, each.count, each.at_least, said)
-    return replace(question, lines=(question.lines[0], f"error  {clean(said)}", *question.lines[2:]))
+    what = f"error  {each.class_name or 'several classes'}: {each.error or '(failed before there were groups)'}"
+    newest = [f"newest {each.example}"] if each.example and each.example != each.error else []
+    within = [f"filter {said}"] if said else []
+    lines = [clean(line) for line in (what, *newest, *within)]
+    return replace(question, lines=(question.lines[0], *lines, *question.lines[2:]))
 
 
 def stop_daemon(status: Status, name: str, now: bool) -> Question:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from wmcore.protocol.messages import JobClass, Pool, QueuedJob, Status
+from wmtui import load
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import NOTHING, age, count, duration, rate
 from wmtui.glyphs import Glyphs
 from wmtui.lens import Lens, Sort
-from wmtui.load import is_small
+from wmtui.load import Load, is_small
 from wmtui.poolrows import CLASS_LENS
 from wmtui.printing import clean
 from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top
@@ -65,17 +66,19 @@ def late_title(status: Status, glyphs: Glyphs) -> dict[str, Cell]:
 
 def queue_rows(status: Status, lens: Lens, trend: Trend, glyphs: Glyphs) -> Rows:
     pools = {name: pool for pool in status.pools for name in pool.workers}
+    loads = {pool.name: load.now(status, pool, trend) for pool in status.pools if pool.busy >= pool.running > 0}
     top, workers = BAR_STEPS_MS[lateness_top(status.classes)], columns_of(status) is WORKER_COLUMNS
     return Rows(
         lens.see(status.classes),
         lambda each: each.name,
-        lambda each: queue_row(each, pools, top, trend, glyphs, workers),
+        lambda each: queue_row(each, pools, loads, top, trend, glyphs, workers),
     )
 
 
 def queue_row(
-    each: JobClass, pools: Mapping[str, Pool], top: float, trend: Trend, glyphs: Glyphs, workers: bool
-) -> Row:
+    each: JobClass, pools: Mapping[str, Pool], loads: Mapping[str, Load | None], top: float, trend: Trend,
+    glyphs: Glyphs, workers: bool,
+) -> Row:  # fmt: skip
     """`workers`: how many there are is told in place of the oldest job's age."""
     queue, pool = each.queue, pools.get(each.name)
     paused = Cell(f"{glyphs.paused} paused", "bold yellow", short="paused")
@@ -87,7 +90,7 @@ def queue_row(
         Cell(count(queue.workers) if workers else duration(queue.oldest)),
         Cell(rate(queue.in_rate)),
         Cell(rate(queue.out_rate if queue.out_rate is not None else each.rate)),
-        paused if each.paused else Cell(clears(each, pool, trend)),
+        paused if each.paused else Cell(clears(each, pool, trend, None if pool is None else loads.get(pool.name))),
         Cell(duration(each.lateness.p95)),
         Cell("" if pool is None else clean(pool.name)),
         Cell(values=tuple(each.lateness_history), hi=top),
@@ -95,17 +98,22 @@ def queue_row(
     return Row(each.name, cells)
 
 
-def clears(each: JobClass, pool: Pool | None, trend: Trend) -> str:
-    """When nothing is ready any more, if things stay as they are."""
-    ready, found = each.queue.ready, trend.clears_in(each)
-    if not ready:
+def clears(each: JobClass, pool: Pool | None, trend: Trend, found: Load | None = None) -> str:
+    """When nothing is ready any more, if things stay as they are. `found`: what its pool, all of which is busy, has to
+    do: a class that grows while others hold the children is worked off behind them."""
+    if not each.queue.ready:
         return ""
     if pool is not None and not pool.running:
         return "no child"
-    if found is not None:
-        return duration(found)
-    motion = trend.motion(each.name)
-    return "soon" if motion is Motion.STEADY and is_small(each) else motion or NOTHING
+    motion, own = trend.motion(each.name), trend.clears_in(each)
+    if is_small(each) and motion not in (Motion.GROWING, Motion.MEASURING):
+        return "soon"
+    if own is not None:
+        return duration(own)
+    behind = found.clears_in(pool.running) if found is not None and pool is not None else None
+    if behind is not None and motion in (Motion.GROWING, Motion.STEADY):
+        return duration(behind * 1000)
+    return motion or NOTHING
 
 
 def job_columns(one_class: bool) -> tuple[Column, ...]:

@@ -133,16 +133,17 @@ class Steering:
                 self._desk.say("no failed job matches the filter")
                 return
             these = frozen(asked, page.records[0].failed_at) if page.records else asked
-            question = questions.bulk(self._seen(), action, these, page.total, page.at_least, said)
+            question = questions.bulk(self._seen(), action, asked, page.total, page.at_least, said)
             self._start_bulk(question, action, these, page.total, page.at_least)
 
         if not self._desk.refuses_writing():
             self._desk.send(ListFailed(filter=asked, limit=1), counted)
 
-    def bulk_group(self, action: str, group: FailedGroup) -> None:
-        asked = frozen(in_group(self._desk.failed.filter, group), group.last)
-        question = questions.group(self._seen(), action, group, asked)
-        self._start_bulk(question, action, asked, group.count, group.at_least)
+    def bulk_group(self, action: str, group: FailedGroup, said: str) -> None:
+        """`said`: the filter that the groups were made of."""
+        asked = in_group(self._desk.failed.filter, group)
+        question = questions.group(self._seen(), action, group, asked, said)
+        self._start_bulk(question, action, frozen(asked, group.last), group.count, group.at_least)
 
     def _start_bulk(self, question: Question, action: str, asked: FailedFilter, expected: int, at_least: bool) -> None:
         def told(run: Bulk) -> None:

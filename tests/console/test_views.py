@@ -234,7 +234,7 @@ async def test_the_number_chosen_says_what_it_will_do(daemon: Daemon) -> None:
     daemon.status.pools[0].busy = 4
     async with console(daemon, (120, 30)) as c:
         await c.press("plus", "plus", "plus", "plus")
-        await c.sees("PENDING default 4 > 8 children: 415 waiting, gone in ~1m09s, now gone in ~3m26s, +120M; enter")
+        await c.sees("PENDING default 4 > 8 children: 415 waiting, gone in ~1m09s (now gone in ~3m26s), +120M")
 
 
 # -- queue ------------------------------------------------------------------------------------------------------------
@@ -334,6 +334,24 @@ async def test_groups_lead_to_their_jobs(daemon: Daemon) -> None:
         await c.asked(m.StartBulk(action="retry", filter=asked_for, expected=10))
 
 
+async def test_the_same_command_has_the_whole_filter(daemon: Daemon) -> None:
+    """The age too, which the daemon is asked for as a moment; a group of it as well."""
+    daemon.set_failed(several_errors())
+    async with console(daemon, (120, 30)) as c:
+        since = f"--since {c.now() - 3600:.3f}"
+        await c.press("4", "slash")
+        await c.fill("age<1h KeyError")
+        await c.press("A")
+        await c.sees(f"wmtui failed retry --all --error KeyError {since}")
+        await c.answer("n")
+        await c.press("f")
+        await c.sees("4 groups by class and error")
+        await c.press("X")
+        await c.sees("filter age<1h KeyError")
+        text = " ".join(c.text.split())
+        assert "--error KeyError --fingerprint" in text and since in text, c.text
+
+
 async def test_a_group_of_a_filter_is_that_part_and_leads_back_to_the_filter(daemon: Daemon) -> None:
     daemon.set_failed(several_errors())
     async with console(daemon) as c:
@@ -372,7 +390,7 @@ async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: 
         asked_before = len(await asked(c, m.ListFailed))
         daemon.status.bulk[0] = msgspec.structs.replace(daemon.status.bulk[0], state="stopped", ended_at=c.now())
         await c.frame()
-        await c.sees("retry stopped: 20 of 40; retried:yes lists what becomes of them")
+        await c.sees("retry stopped: 20 of 40; /retried:yes tells what becomes of them")
         await c.until(lambda: sum(isinstance(each, m.ListFailed) for each in daemon.asked) > asked_before)
 
 

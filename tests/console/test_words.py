@@ -108,8 +108,11 @@ def test_a_restart_is_told_for_a_while() -> None:
     after.pools[0].wanted = 3
     before = golden()
     before.pools[0].wanted = 12
+    before.classes[0].paused = True
     again = live(before).with_status(after, NOW + 1)
-    assert again.restarted == "the daemon was restarted: pid 4711 is 5000 now; wanted was 12, is 3"
+    assert again.restarted == (
+        "the daemon was restarted: pid 4711 is 5000 now; wanted was 12, is 3; sandbox.worker.A was paused, runs now"
+    )
     after = golden()
     after.instance = "other"
     assert "another daemon" in live().with_status(after, NOW).restarted

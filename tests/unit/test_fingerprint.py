@@ -9,7 +9,12 @@ from wmcore.backends.fingerprint import LONGEST, fingerprint, normalised
     ("message", "expected"),
     [
         ("Timeout after 30.5 s on 10.0.0.3:5432", "Timeout after N s on ADDRESS"),
-        ("KeyError: 'user_id'", "KeyError: '…'"),
+        ("KeyError: 'user_id'", "KeyError: 'user_id'"),
+        ("KeyError: 'user 17'", "KeyError: '…'"),
+        ("shop.errors.KeyError: 'a' in 'b c'", "shop.errors.KeyError: 'a' in '…'"),
+        ("AttributeError: 'NoneType' object has no attribute 'id'",
+         "AttributeError: 'NoneType' object has no attribute 'id'"),
+        ("NotFound: no user 'alice'", "NotFound: no user '…'"),
         ("can't find it, don't know", "can't find it, don't know"),
         ('no "a \\" b" in `table`', "no '…' in '…'"),
         ("<Job object at 0x7f12ab34>", "<Job object at ID>"),

@@ -245,6 +245,23 @@ def test_a_filter_is_worked_through_by_the_daemon(run: Run, peer: Peer, capsys: 
     assert said.err == "wmtui: 0-3: 0-3 was retried already, as job 0-9\nwmtui: 1 more were refused\n"
 
 
+@pytest.mark.parametrize(
+    ("word", "moment"), [("1795435000.5", 1795435000.5), ("2026-11-26T03:40:00+00:00", 1795664400.0)]
+)
+def test_failed_jobs_of_a_time(run: Run, peer: Peer, word: str, moment: float) -> None:
+    assert run("failed", "list", "--since", word, "--until", word) == 0
+    assert peer.last() == ListFailed(filter=msgspec.structs.replace(OPEN, since=moment, until=moment), limit=100)
+
+
+def test_a_time_ago_and_one_that_is_none(run: Run, peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    before = time.time()
+    assert run("failed", "list", "--since", "90s") == 0
+    asked = peer.last()
+    assert isinstance(asked, ListFailed) and before - 91 < (asked.filter.since or 0) < time.time() - 89
+    assert run("failed", "list", "--since", "yesterday") == 2
+    assert "invalid time (5m, 7d, 2026-11-26T03:40, Unix seconds) value: 'yesterday'" in capsys.readouterr().err
+
+
 def test_control_c_stops_the_run_and_waits_for_it(
     run: Run, peer: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,13 +20,25 @@ _DIFFERENT = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_NAMES_MISSED = re.compile(
+    r"(?:[\w.]*\.)?(?:KeyError|AttributeError|NameError|UnboundLocalError|ImportError|ModuleNotFoundError|TypeError)\b"
+)
+_IDENTIFIER = re.compile(r"(['\"])[A-Za-z_][A-Za-z_.]*\1")
+"""Errors in which a quoted word is a name in the code as a rule: KeyError: 'user_id' is not KeyError: 'order_id'."""
 _NAMES = {"url": "URL", "mail": "MAIL", "quoted": "'…'", "address": "ADDRESS", "id": "ID", "number": "N"}
 
 
 def normalised(message: str) -> str:
-    """The first line of the error, its quoted strings, numbers, ids and addresses replaced by words for them."""
+    """The first line of the error, its quoted strings, numbers, ids and addresses replaced by words for them; not the
+    names that Python quotes when it misses them."""
     line = message.strip().partition("\n")[0][: 2 * LONGEST]
-    plain = _DIFFERENT.sub(lambda found: _NAMES[found.lastgroup or "number"], line)
+    names_stay = _NAMES_MISSED.match(line) is not None
+
+    def word(found: re.Match[str]) -> str:
+        stays = names_stay and found.lastgroup == "quoted" and _IDENTIFIER.fullmatch(found[0])
+        return found[0] if stays else _NAMES[found.lastgroup or "number"]
+
+    plain = _DIFFERENT.sub(word, line)
     return " ".join(plain.split())[:LONGEST]
 
 

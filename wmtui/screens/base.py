@@ -50,6 +50,10 @@ class Reading(ConsoleModal):
         if self.children:
             self.opened()
 
+    @property
+    def built(self) -> bool:
+        return self.is_mounted and bool(self.children)
+
     def opened(self) -> None:
         """What is in it is there."""
 
@@ -57,7 +61,7 @@ class Reading(ConsoleModal):
         self.console_app.go_to_view(number)
 
     def notice_changed(self) -> None:
-        if self.is_mounted:
+        if self.built:
             notice = self.console_app.notice_cell()
             self.query_one("#status", TextLines).set_lines([[notice]] if notice else [])
 

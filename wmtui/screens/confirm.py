@@ -22,6 +22,8 @@ LONGEST = 64
 INDENT = 7
 """Cells that a line goes on below: behind the word in front of it."""
 WIDTH = 68
+MARGIN = 6
+"""Cells of a narrow screen that its frame takes."""
 SAME_LINES = 3
 """So much of a long command is shown; all of it is copied."""
 COPY = "ctrl+y"
@@ -46,6 +48,8 @@ class Confirm(ModalScreen[bool | None]):
         self._copy = copy
         self._copied = False
         self._too_soon = False
+        self._wrong = False
+        self.given_up = False
         self._clock = clock
         self._shown_at = clock()
 
@@ -55,7 +59,8 @@ class Confirm(ModalScreen[bool | None]):
 
     def on_mount(self) -> None:
         self._shown_at = self._clock()
-        self.set_timer(GIVEN_UP_AFTER_SECONDS, self.action_no)
+        self.set_timer(GIVEN_UP_AFTER_SECONDS, self._give_up)
+        self._draw()
 
     @property
     def armed(self) -> bool:
@@ -70,30 +75,44 @@ class Confirm(ModalScreen[bool | None]):
         elif event.key == COPY and self.question.command:
             self._copy(self.question.command)
             self._copied = True
-            self.query_one("#question", Static).update(self._text())
+            self._draw()
         elif self.armed and self.question.typed is not None:
             self._type(event)
-            self.query_one("#question", Static).update(self._text())
+            self._draw()
         elif event.character == "y" and self.question.typed is None:
             if self.armed:
                 self.dismiss(True)
             else:
                 self._too_soon = True
-                self.query_one("#question", Static).update(self._text())
+                self._draw()
 
     def action_no(self) -> None:
         if self.is_current:
             self.dismiss(False)
+
+    def _give_up(self) -> None:
+        self.given_up = True
+        self.action_no()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        for question in self.query("#question").results(Static):
+            question.update(self._text())
 
     def withdraw(self) -> None:
         if self.is_current:
             self.dismiss(None)
 
     def _type(self, event: events.Key) -> None:
+        self._wrong = False
         if event.key == "backspace":
             self.typed = self.typed[:-1]
-        elif event.key == "enter" and self.typed == self.question.typed:
-            self.dismiss(True)
+        elif event.key == "enter":
+            self._wrong = bool(self.typed) and self.typed != self.question.typed
+            if self.typed == self.question.typed:
+                self.dismiss(True)
         elif self._takes(event.character) and len(self.typed) < LONGEST:
             self.typed += event.character or ""
 
@@ -103,8 +122,8 @@ class Confirm(ModalScreen[bool | None]):
         return self.question.word is not None or character in "0123456789"
 
     def _text(self) -> Text:
-        question = self.question
-        lines = [part for line in question.lines for part in _wrap(line)]
+        question, width = self.question, min(WIDTH, self.app.size.width - MARGIN)
+        lines = [part for line in question.lines for part in _wrap(line, width)]
         text = Text.assemble((question.title, "bold"), "\n\n", "\n".join(lines), "\n\n")
         if question.typed is None:
             text.append("y", "bold").append(f" {question.yes}    ").append("n", "bold").append(" or esc: cancel")
@@ -112,8 +131,9 @@ class Confirm(ModalScreen[bool | None]):
         else:
             text.append(f"type {clean(question.typed)} and enter to {question.yes}: ")
             text.append(f" {clean(self.typed)}_ ", "reverse").append("   esc: cancel")
+            text.append(f"   that is not {clean(question.typed)}" if self._wrong else "", "bold")
         if question.command:
-            same = _wrap(f"same:  {question.command}")
+            same = _wrap(f"same:  {question.command}", width)
             if len(same) > SAME_LINES:
                 same = [*same[: SAME_LINES - 1], " " * INDENT + "..."]
             same.append(" " * INDENT + ("copied" if self._copied else f"{COPY} copies it"))
@@ -121,7 +141,7 @@ class Confirm(ModalScreen[bool | None]):
         return text
 
 
-def _wrap(line: str) -> list[str]:
+def _wrap(line: str, width: int) -> list[str]:
     return textwrap.wrap(
-        line, WIDTH, subsequent_indent=" " * INDENT, replace_whitespace=False, break_on_hyphens=False
+        line, width, subsequent_indent=" " * INDENT, replace_whitespace=False, break_on_hyphens=False
     )

@@ -58,7 +58,7 @@ class Help(Reading):
         self.query_one("#hints", TextLines).set_lines([hints])
 
     def on_resize(self) -> None:
-        if self.is_mounted:
+        if self.built:
             self._show(self._words)
 
     def on_scrolled(self) -> None:

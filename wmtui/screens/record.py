@@ -35,7 +35,7 @@ class RecordScreen(Reading):
         self._fetch()
 
     def on_resize(self) -> None:
-        if self.is_mounted:
+        if self.built:
             self._paint_lines()
 
     def picture_changed(self) -> None:
@@ -69,7 +69,7 @@ class RecordScreen(Reading):
         self._paint_lines()
 
     def _paint_lines(self) -> None:
-        if not self.is_mounted:
+        if not self.built:
             return
         app = self.console_app
         position = app.failed.find(self.failed_id)

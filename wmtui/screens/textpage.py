@@ -40,7 +40,7 @@ class TextPage(Reading):
 
     def picture_changed(self) -> None:
         super().picture_changed()
-        if self.is_mounted:
+        if self.built:
             self._show()
 
     def _show(self) -> None:
@@ -49,7 +49,7 @@ class TextPage(Reading):
             self.query_one(Page).show(text)
 
     def on_resize(self) -> None:
-        if self.is_mounted:
+        if self.built:
             self._paint_lines()
 
     def on_scrolled(self) -> None:

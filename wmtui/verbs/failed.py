@@ -3,6 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from datetime import datetime
 
 from wmcore.errors import UsageError
 from wmcore.model import BulkState
@@ -22,6 +23,7 @@ from wmcore.protocol.messages import (
     StartBulk,
 )
 from wmtui.failedlist import OPEN, frozen
+from wmtui.filtering import NUMBER, UNITS
 from wmtui.formatting import age, count, stamp
 from wmtui.printing import clean, clean_block, err, plural, table
 from wmtui.retries import fate, in_front
@@ -136,8 +138,20 @@ def filter_of(args: Namespace) -> FailedFilter:
     """Of those that are open, if nothing else is said; of one job all there is."""
     which = args.which or ("both" if args.job else "open")
     return FailedFilter(
-        class_name=args.class_name, error=args.error, fingerprint=args.fingerprint, retried=WHICH[which], job=args.job
-    )
+        class_name=args.class_name, error=args.error, since=args.since, until=args.until, fingerprint=args.fingerprint,
+        retried=WHICH[which], job=args.job,
+    )  # fmt: skip
+
+
+def when(text: str) -> float:
+    """A moment as Unix seconds: "90s", "5m", "1.5h" or "7d" ago, Unix seconds themselves, or a date and time here. For
+    argparse: raises ValueError."""
+    if (ago := NUMBER.fullmatch(text)) and ago[2] in ("s", "m", "h", "d"):
+        return time.time() - float(ago[1]) * UNITS[ago[2]]
+    return float(text) if ago else datetime.fromisoformat(text).timestamp()
+
+
+when.__name__ = "time (5m, 7d, 2026-11-26T03:40, Unix seconds)"  # which argparse says of one that is none
 
 
 def check_selection(args: Namespace) -> None:
@@ -266,6 +280,9 @@ def _conditions(parser: ArgumentParser) -> None:
     parser.add_argument("--error", metavar="TEXT", help="only jobs with this in their error")
     parser.add_argument("--fingerprint", metavar="F", help="only jobs of this group, as failed groups shows it")
     parser.add_argument("--job", metavar="ID", help="only of this job, as the log names it")
+    parser.add_argument("--since", type=when, metavar="TIME", help="only what failed since then: 5m, 7d (ago), "
+                        "2026-11-26T03:40, Unix seconds")  # fmt: skip
+    parser.add_argument("--until", type=when, metavar="TIME", help="only what failed until then")
     which = parser.add_mutually_exclusive_group()
     for option, word, text in (
         ("--no-retried", "open", "only what nobody has retried (default)"),

@@ -317,7 +317,7 @@ class View(Vertical):
     def _of_failed(self, action: str) -> None:
         steering, target = self.console_app.steering, self.target
         if (group := target.group()) is not None:
-            steering.bulk_group(action, group)
+            steering.bulk_group(action, group, self.session.failed_text)
         elif ids := self.or_say(target.failed_ids(), "a failed job"):
             (steering.retry if action == "retry" else steering.delete)(ids, self._unmarking())
 

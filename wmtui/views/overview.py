@@ -83,6 +83,10 @@ class Overview(View):
         self.keep_marks(self.children_table)
         self._share()
 
+    def set_dimmed(self, dimmed: bool) -> None:
+        super().set_dimmed(dimmed)
+        self.totals.set_dimmed(dimmed)
+
     def show_active(self) -> None:
         super().show_active()
         self._share()

@@ -25,6 +25,13 @@ class TextLines(Widget):
         self._steady = steady
         self._lines: list[list[Run]] = []
         self._drawn_width = 0
+        self._dimmed = False
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        """Old data."""
+        if dimmed != self._dimmed:
+            self._dimmed = dimmed
+            self.refresh()
 
     @property
     def line_count(self) -> int:
@@ -67,5 +74,5 @@ class TextLines(Widget):
 
     def render_line(self, y: int) -> Strip:
         runs = self._lines[y] if y < len(self._lines) else []
-        strip = strip_of(runs, self.rich_style, sum(cell_len(text) for text, _ in runs))
+        strip = strip_of(runs, self.rich_style, sum(cell_len(text) for text, _ in runs), dimmed=self._dimmed)
         return strip.adjust_cell_length(self.size.width, self.rich_style)
