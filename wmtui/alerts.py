@@ -119,6 +119,6 @@ def _given_up(each: JobClass, status: Status) -> str:
     span = f"{lately.seconds / 60:.0f} min" if lately.seconds >= 90 else f"{lately.seconds} s"
     ago = 0.0 if lately.failed_at is None else status.now - lately.failed_at
     parts = [f"{each.name}: {lately.failed:,} given up in {span}", f"{of_all} of its jobs"]
-    parts += [f"the last {age(ago)} ago"] if ago > NEWS_SECONDS else []
+    parts += [f"the last {ago // 60:.0f} min ago"] if ago > NEWS_SECONDS else []
     newest = next((record for record in status.failed.recent if record.class_name == each.name), None)
     return ", ".join(parts) + (f": {newest.error}" if newest is not None else "")

@@ -273,18 +273,17 @@ class ConsoleApp(App[None]):
     ) -> None:  # fmt: skip
         """Ask a daemon, the one that is looked at if no other is named; `done` gets the reply. A refusal is said here,
         unless `failed` takes it."""
-        call = partial(self._call, session or self.session, request, done, failed)  # begun only by a worker that runs
-        self.run_worker(call, name=request.method)
+        asked = session or self.session
 
-    async def _call(
-        self, session: Session, request: Request, done: Callable[[Any], None],
-        failed: Callable[[WmError], None] | None,
-    ) -> None:  # fmt: skip
-        try:
-            reply, error = await session.feed.call(request), None
-        except WmError as problem:
-            reply, error = None, problem
-        self.post_message(Answered(session, request, reply, error, done, failed))
+        async def call() -> None:
+            try:
+                reply, error = await asked.feed.call(request), None
+            except WmError as problem:
+                reply, error = None, problem
+            self.post_message(Answered(asked, request, reply, error, done, failed))
+
+        # Not the coroutine itself: where the console is being left, nobody would begin it.
+        self.run_worker(call, name=request.method)  # type: ignore[arg-type]
 
     def on_answered(self, event: Answered) -> None:
         if not self.is_running:

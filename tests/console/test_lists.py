@@ -113,7 +113,7 @@ def test_all_classes_whose_jobs_are_given_up_are_named_with_their_share() -> Non
     ]
     a.lately = m.Lately(seconds=600, completed=10**6, failed=1, failed_at=status.now - 400)
     assert alerts.wrongs(status, Trend())[1].text == (
-        "sandbox.worker.A: 1 given up in 10 min, <1 % of its jobs, the last 6m40s ago: Failed 'A' 1"
+        "sandbox.worker.A: 1 given up in 10 min, <1 % of its jobs, the last 6 min ago: Failed 'A' 1"
     )
     status.failed.count = 0
     assert alerts.wrongs(status, Trend()) == []

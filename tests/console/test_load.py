@@ -220,7 +220,7 @@ def test_a_pool_that_is_short_is_told_with_what_it_needs_and_for_whom() -> None:
     status = shop()
     [found] = alerts.wrongs(status, watched(status, 2.1))
     assert found.text == (
-        "pool default needs 7 children (shop.Slow 6), has 3: 24/s come, 22/s go; 60 wait, the oldest for 15s"
+        "pool default needs 7 children (shop.Slow 6), has 3: 24.0/s come, 21.9/s go; 60 wait, the oldest for 15s"
     )
     assert found.state.value == "WARNING"
 
