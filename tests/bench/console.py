@@ -43,7 +43,8 @@ class Console:
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TEXTUAL")}
+        not_a_users = ("TEXTUAL", "PYTHONDONTWRITEBYTECODE")  # else each start would compile the program anew
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(not_a_users)}
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
