@@ -30,6 +30,8 @@ def wrongs(status: Status, trend: Trend) -> list[Reason]:
     judged = [*judge(quiet, Thresholds()).reasons, *(each.reason for each in short)]
     ranked = sorted(judged, key=lambda reason: -SEVERITY.index(reason.state))
     found = [*_drained_with_jobs(status), *ranked, *_failing(status)]
+    if status.backend.ok and pools == status.pools and all(each.queue.ready is not None for each in rest):
+        return found
     also = judge(structs.replace(status, classes=rest), Thresholds()).reasons
     return [*found, *(reason for reason in also if reason not in found)]
 

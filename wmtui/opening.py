@@ -36,7 +36,8 @@ def record(app: "ConsoleApp", failed_id: str) -> None:
 
 
 def job(app: "ConsoleApp", each: QueuedJob) -> None:
-    app.push_screen(TextPage(f"job {each.id}", lambda: recordtext.job_text(each, app.now())))
+    session = app.session
+    app.push_screen(TextPage(f"job {each.id}", lambda: recordtext.job_text(each, session.shown, app.now())))
 
 
 def child(app: "ConsoleApp", each: Child) -> None:

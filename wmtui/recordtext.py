@@ -88,8 +88,10 @@ def wrongs_text(reasons: Sequence[Reason], glyphs: Glyphs) -> Text:
     return text if reasons else Text("Nothing is wrong now.")
 
 
-def job_text(job: QueuedJob, now: float) -> Text:
+def job_text(job: QueuedJob, status: Status | None, now: float) -> Text:
+    """With the child that runs it, if any does now."""
     text = Text()
+    at_it = [child for child in (status.children if status else []) if child.job == job.id]
     due = f"{stamp(job.run_after)}, " + (
         f"in {age(job.run_after - now)}" if job.run_after > now else f"{age(now - job.run_after)} ago"
     )
@@ -98,6 +100,9 @@ def job_text(job: QueuedJob, now: float) -> Text:
         ("state", clean(job.state)),
         ("inserted", f"{stamp(job.insert_time)}, {age(now - job.insert_time)} ago"),
         ("due", due),
+    ]
+    facts += [
+        ("runs in", f"slot {child.slot}, pid {child.pid}, for {age(now - (child.job_since or now))}") for child in at_it
     ]
     if job.grabbed_until > now:
         facts.append(("claimed", f"until {stamp(job.grabbed_until)}"))

@@ -14,12 +14,12 @@ OPTIONS = (
 )  # fmt: skip
 
 # Neither host nor user can be an option, or mean anything to a ProxyCommand's shell.
-_TARGET = re.compile(
+_TARGET = (
     r"ssh://(?:(?P<user>\w[\w.+-]*)@)?"
     r"(?:(?P<host>\w[\w.-]*)|\[(?P<v6>[0-9a-f:.]+(?:%\w+)?)\])"
-    r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^\x00-\x1f\x7f]*)?",
-    re.ASCII | re.IGNORECASE,
+    r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^\x00-\x1f\x7f]*)?"
 )
+"""Compiled by whoever has such a target: every command would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SshTarget:
 
 def parse(target: str) -> SshTarget:
     """`ssh://[user@]host[:port][/socket]`; raises UsageError, which does not repeat it: it may hold a password."""
-    match = _TARGET.fullmatch(target)
+    match = re.fullmatch(_TARGET, target, re.ASCII | re.IGNORECASE)
     port = int(match["port"]) if match and match["port"] else None
     if match is None or not (port is None or 1 <= port <= 65535):
         raise UsageError("an ssh target goes ssh://[user@]host[:port][/socket], without a password")
