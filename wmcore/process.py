@@ -3,6 +3,8 @@
 import ctypes
 import os
 import pwd
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -64,3 +66,21 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+FAILED = 70
+"""Exit code of a child that failed outside of a job (EX_SOFTWARE)."""
+
+
+def fork(live: Callable[[], object]) -> int:
+    """The pid of a child that does nothing but `live`. Whatever comes out of that ends the child: it must not go on as
+    a second self of this process. Raises OSError where there can be no child."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        live()
+    except BaseException:  # the door: said here, as nobody is there to catch it
+        traceback.print_exc()
+    finally:
+        os._exit(FAILED)

@@ -45,7 +45,7 @@ class Birth:
 
 def be_child(birth: Birth, blocked: set[signal.Signals]) -> NoReturn:
     """Live and exit. Signals are still blocked when this is called."""
-    code = 70
+    code = process.FAILED
     try:
         child = _prepare(birth, blocked)
         code = run_child(child)

@@ -160,10 +160,7 @@ class Loader:
     def _fork_with(self, become: Callable[[], NoReturn]) -> int:
         """The child's pid. Raises OSError."""
         with self._undisturbed():
-            pid = os.fork()
-            if pid == 0:
-                become()
-            return pid
+            return process.fork(become)
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -177,10 +174,10 @@ class Loader:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL_SIGNALS)
 
-    def _become_child(self, order: link.Fork, wake_fd: int, ahead: Ahead = ()) -> NoReturn:
+    def _become_child(self, order: link.Fork, wake_fd: int) -> NoReturn:
         """In the child."""
         self._let_go()
-        self._live(order, wake_fd, ahead)
+        self._live(order, wake_fd, ())
 
     def _let_go(self) -> None:
         """Of what is the loader's alone."""

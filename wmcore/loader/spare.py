@@ -4,12 +4,11 @@ no slot and without a job; it becomes the next child at once. A recycle then wai
 
 import os
 import socket
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from wmcore import link
+from wmcore import link, process
 from wmcore.link import Link
 
 KEPT_SECONDS = 5.0
@@ -17,9 +16,6 @@ KEPT_SECONDS = 5.0
 
 BEHIND_SECONDS = 0.05
 """Made so long after the last child's fork: it must not take the processor from that one's first claim."""
-
-FAILED = 70
-"""Its exit code, as a child's, where it failed outside of a job (EX_SOFTWARE)."""
 
 Become = Callable[[Link], NoReturn]
 """What the process does, with its end of the link to the loader."""
@@ -52,23 +48,21 @@ class Spare:
     def fork(self, become: Become) -> None:
         """Raises OSError."""
         ours, theirs = link.pair()
+
+        def live() -> None:
+            ours.close()
+            become(Link(theirs))
+
         try:
-            pid = os.fork()
+            self._pid = process.fork(live)
         except OSError:
             ours.close()
-            theirs.close()
+            self._wanted_until = 0.0  # not tried again until the next child is replaced
             raise
-        if pid == 0:
-            try:
-                ours.close()
-                become(Link(theirs))
-            except BaseException:  # the door: this process must not go on as a second loader
-                traceback.print_exc()
-            finally:
-                os._exit(FAILED)
-        theirs.close()
+        finally:
+            theirs.close()
         ours.setblocking(False)
-        self._sock, self._pid, self._ready = ours, pid, False
+        self._sock, self._ready = ours, False
 
     def look(self) -> None:
         """Is it connected by now? One that has died is not made again until the next child is replaced."""

@@ -19,8 +19,6 @@ TERM_SECONDS = plan.TERM_PATIENCE
 KILL_SECONDS = 15.0
 """Since a child in no job was told to leave: TERM after the first, KILL after the second."""
 JUST_NOW_SECONDS = 0.05
-OWN_FAILURE = 70
-"""A child's exit code where it failed outside of a job (EX_SOFTWARE)."""
 
 
 class Children:
@@ -134,7 +132,7 @@ class Children:
         cause = cause_of(status, child.killed)
         view = self._board.view(slot)
         began = view.pid == pid
-        if not child.leaving and (not began or view.state is ChildState.STARTING or code == OWN_FAILURE):
+        if not child.leaving and (not began or view.state is ChildState.STARTING or code == process.FAILED):
             reason = f"children die before their first turn: {cause}; the errorlogfile says more"
             most = plan.BACK_OFF_KILLED if number == signal.SIGKILL else plan.BACK_OFF_MOST
             self._manager.state.pools[child.pool].struck(reason, time.monotonic(), most)
