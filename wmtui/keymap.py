@@ -117,7 +117,7 @@ KEYS: tuple[Key, ...] = (
         when="marked"),
     Key("columns", "view", "w", "w", "columns", "more",
         "the columns that have no room; again: the next, at last the first ones", 5, when="columns"),
-    Key("copy", "view", "y", "y", "copy", "", "copy the row to your terminal's clipboard (OSC 52)"),
+    Key("copy", "view", "y", "y", "copy", "", "copy the row (the marked ones) to your clipboard (OSC 52)"),
     Key("export", "view", "e", "e", "export", "", "write the rows (the marked ones) to a file, one JSON object a line"),
     Key("command", "frame", "colon", ":", "command", "command",
         "any verb of wmtui, with completion: scale default 8, drain, pause CLASS, failed retry --all ...", 8),

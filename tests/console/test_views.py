@@ -642,7 +642,11 @@ async def test_copy_and_export(daemon: Daemon, tmp_path: Path, monkeypatch: pyte
         (file,) = tmp_path.glob("wmtui-failed-web3-*.jsonl")
         assert file.stat().st_mode & 0o777 == 0o600
         assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == ["0-12"]
-        await c.press("2", "e")
+        await c.press("2", "asterisk", "y")
+        assert c.app.clipboard.splitlines()[::3] == [
+            "slot 0, pid 4720, busy sandbox.worker.B 0-9120", "slot 3, pid 4735, starting"
+        ]
+        await c.press("u", "e")
         await c.sees("wrote 4 rows to")
         monkeypatch.chdir("/proc")
         await c.press("e")

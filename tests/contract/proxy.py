@@ -25,6 +25,7 @@ class Proxy:
         self.lose: str | None = None
         self.lost = 0
         self._sockets: list[socket.socket] = []
+        self._silenced: list[socket.socket] = []  # servers whose next answer is lost
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -50,14 +51,18 @@ class Proxy:
     def _break(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
         how, self.lose = self.lose, None
         self.lost += 1
-        _close(client)  # first: so the answer cannot get through
-        if how == "reply":
+        if how == "reply":  # the client sees the end when the server has answered, and so has done it
+            self._silenced.append(server)
             server.sendall(data)
-        server.shutdown(socket.SHUT_WR)  # the server reads what it got, then sees the end
+        else:
+            _close(client)
+            server.shutdown(socket.SHUT_WR)
 
     def _back(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
+                if server in self._silenced:
+                    break
                 client.sendall(data)
         _close(client, server)
 

@@ -1,6 +1,7 @@
 """What the views have in common: panes with a cursor, what the keys do to what it is on, filters and orders."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.containers import Vertical
@@ -262,14 +263,20 @@ class View(Vertical):
         self.console_app.unsay()  # what stands there without a word being said tells how many
 
     def action_copy(self) -> None:
-        if text := self.target.detail():
+        """The marked rows, else the one under the cursor."""
+        rows, target = self.pane.rows, self.target
+        targets = [replace(target, key=rows.key(i)) for i in self._chosen()] if self.pane.marks else [target]
+        if text := "\n".join(filter(None, (each.detail() for each in targets))):
             self.console_app.copy(text)
 
     def action_export(self) -> None:
+        rows = self.pane.rows
+        self.console_app.export(self.pane.pane, [self.exported(rows.items[i]) for i in self._chosen()])
+
+    def _chosen(self) -> list[int]:
+        """The marked rows; without any, all."""
         pane = self.pane
-        rows = pane.rows
-        chosen = [rows.items[i] for i in range(len(rows)) if not pane.marks or rows.key(i) in pane.marks]
-        self.console_app.export(pane.pane, [self.exported(item) for item in chosen])
+        return [i for i in range(len(pane.rows)) if not pane.marks or pane.rows.key(i) in pane.marks]
 
     def exported(self, item: Any) -> Any:
         return item
