@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.integration.daemon import BIN, Daemon, alive
 from tests.integration.test_deaths import busy_child, title
 from tests.waiting import until
+from wmcore.protocol.messages import Pause, Unpause
 
 
 def kill_loader(daemon: Daemon) -> None:
@@ -88,8 +89,10 @@ def test_a_job_wakes_children_of_its_own_pool(make_daemon: Callable[..., Daemon]
 def test_stop_does_not_wait_for_a_queue_that_takes_nothing(make_daemon: Callable[..., Daemon]) -> None:
     daemon = make_daemon(workers=[{"class": "jobs.Fails", "max_retries": 0}]).init_db().start("-c", "1")
     with queue(daemon) as db:
-        daemon.client().insert("jobs.Fails", {"n": 1}, run_after=time.time() + 2)
+        daemon.call(Pause(class_name="jobs.Fails"))
+        daemon.client().insert("jobs.Fails", {"n": 1})
         db.execute("ALTER TABLE error RENAME TO elsewhere")
+        daemon.call(Unpause(class_name="jobs.Fails"))
         until(lambda: "no such table" in daemon.errors())
         daemon.stop(signal.SIGTERM, 20)
         db.execute("ALTER TABLE elsewhere RENAME TO error")
