@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from wmcore.model import COUNT_LIMIT
 from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import age, moment
@@ -49,11 +48,6 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(clean(record.arg), dim),
     )
     return Row(record.id, cells)
-
-
-def is_bound(n: int) -> bool:
-    """Did the daemon stop counting here?"""
-    return n >= COUNT_LIMIT
 
 
 def group_rows(groups: Sequence[FailedGroup], now: float) -> Rows:
