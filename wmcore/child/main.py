@@ -35,6 +35,9 @@ LOOK_SECONDS = 0.02
 """How often a child looks for signals between the jobs of a batch, and asks a class what it says of all its jobs."""
 ORDERS_SECONDS = 0.001
 """How often it looks for the orders that stand in the scoreboard."""
+BOOK_SECONDS = 0.001
+"""Log lines and records of jobs that end within so long are written together, where the next one will take no longer
+either: both writes cost as much for one job as for ten."""
 FINISHED_PATIENCE = 5.0
 """Seconds that a child which was told to leave goes on trying to write a job's end to a queue that is down."""
 
@@ -75,6 +78,8 @@ class Child:
         self._out = outputs
         self._pid = os.getpid()
         self._ended: list[tuple[Claimed, JobEnd]] = []  # completed, to be acknowledged by the next turn
+        self._acknowledged: list[tuple[Claimed, JobEnd]] = []  # to be booked
+        self._booked_at = 0.0  # monotonic
         self._log_generation = slot.board.log_generation
         self._grab_for = [runner.grab_for for runner in runners]
         self._failures_to_reach = 0
@@ -101,6 +106,7 @@ class Child:
         self._title("finishing")
         if self._ended or not self._queue.settled:
             self._insist(lambda: self._turn(()))
+        self.book_acknowledged()
         if self._queue.settled:
             self._slot.settled()
             self._slot.leave_paces([pace.seconds for pace in self._paces])
@@ -166,18 +172,29 @@ class Child:
 
     def _turn(self, classes: Sequence[int]) -> Sequence[Claimed]:
         turn = self._queue.turn(classes, self._grab_for, self._most())
-        self._book_ended(turn.late)
+        self._acknowledge(turn.late)
+        if not (turn.jobs and self._can_book_later(turn.jobs[0])):
+            self.book_acknowledged()
         if self._out.debug and turn.jobs:
             self._debug(f"claimed {', '.join(job.id for job in turn.jobs)}")
         return turn.jobs
 
-    def _book_ended(self, late: frozenset[str], *more: tuple[Claimed, JobEnd]) -> None:
+    def _acknowledge(self, late: frozenset[str]) -> None:
         """All that was completed is acknowledged by now; `late` of it were not ours any more."""
         ended, self._ended = self._ended, []
-        if ended or more:
-            if late:
-                ended = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
-            self._book([*ended, *more])
+        if late:
+            ended = [(job, self._late(job, end) if job.id in late else end) for job, end in ended]
+        self._acknowledged += ended
+
+    def _can_book_later(self, following: Claimed) -> bool:
+        seconds = self._paces[following.class_index].seconds
+        return seconds is not None and seconds < BOOK_SECONDS and time.monotonic() < self._booked_at + BOOK_SECONDS
+
+    def book_acknowledged(self) -> None:
+        """Whatever a turn has left to be booked with the next."""
+        if self._acknowledged:
+            ended, self._acknowledged = self._acknowledged, []
+            self._book(ended)
 
     def _late(self, job: Claimed, end: JobEnd) -> JobEnd:
         """It had finished after its lease had gone to somebody else: it does not count as completed here."""
@@ -186,6 +203,7 @@ class Child:
 
     def _queue_down(self, error: QueueDown) -> None:
         """The queue is down: a state that the manager shows, no reason to die."""
+        self.book_acknowledged()
         self._note_trouble(error)
         self._slot.state(ChildState.IDLE)
         self._title("waits for the queue")
@@ -274,7 +292,9 @@ class Child:
             return Outcome.COMPLETED
         outcome = self._insist(partial(self._finish, claimed, runner, job, verdict))
         self._slot.done(failed=outcome in (Outcome.FAILED, Outcome.RETRIED))
-        self._book_ended(self._queue.late_before(), (claimed, msgspec.structs.replace(end, outcome=outcome)))
+        self._acknowledge(self._queue.late_before())
+        self._acknowledged.append((claimed, msgspec.structs.replace(end, outcome=outcome)))
+        self.book_acknowledged()
         if isinstance(verdict, Failed):
             sys.stderr.write(describe(verdict, runner.name, claimed.id, outcome is Outcome.RETRIED, time.time()))
             sys.stderr.flush()
@@ -322,7 +342,7 @@ class Child:
     def _book(self, ended: Sequence[tuple[Claimed, JobEnd]]) -> None:
         """Counts, log lines and records of attempts whose end has been committed."""
         self._follow_log()
-        now = time.time()
+        self._booked_at, now = time.monotonic(), time.time()
         records = []
         for job, end in ended:
             if end.outcome is not Outcome.COMPLETED:  # these were counted when they finished
@@ -364,4 +384,6 @@ def run_child(child: Child) -> int:
     except QueueDown as error:
         print(f"child leaves with its last job's end unwritten, the manager closes its books: {error}", file=sys.stderr)
         return 0
+    finally:
+        child.book_acknowledged()
     return 0

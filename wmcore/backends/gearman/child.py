@@ -153,10 +153,13 @@ class GearmanChild:
 
     def _next(self, now: float) -> Source | None:
         """The server to ask: one that still owes an answer, before all others."""
+        wants = None
         for source in self._order:
             if source.asking:
                 return source
-        return next((source for source in self._order if source.wants_asking(now)), None)
+            if wants is None and source.wants_asking(now):
+                wants = source
+        return wants
 
     def _draw(self, source: Source | None, before: bytes, classes: Sequence[int], now: float) -> Sequence[Claimed]:
         """A job from the first server that has one."""
