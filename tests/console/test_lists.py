@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.console.console import console
-from tests.console.daemon import Daemon, golden
+from tests.console.daemon import Daemon, golden, many_failed
 from tests.console.screen import lines_of
 from tests.console.test_golden import busy
 from wmcore.protocol import messages as m
@@ -55,6 +55,16 @@ async def test_on_a_low_screen_the_list_that_the_keys_act_on_is_there(daemon: Da
 
 
 # -- marks ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_number_of_failed_jobs_over_the_list_is_that_of_now(daemon: Daemon) -> None:
+    """It stood as it was while the same number of rows was there."""
+    async with console(daemon) as c:
+        records = many_failed(60)
+        for count in (30, 60):
+            daemon.status.failed = m.Failed(count=count, recent=records[60 - count :][:20])
+            await c.frame()
+            await c.sees(f"/{count}")
 
 
 async def test_marks_are_counted_and_a_cancelled_action_tells_that_they_stay(daemon: Daemon) -> None:
