@@ -369,9 +369,31 @@ async def test_a_group_of_a_filter_is_that_part_and_leads_back_to_the_filter(dae
         view = c.app.main.failed_view
         asked_for = m.FailedFilter(fingerprint="f00", error="KeyError", retried=False)
         await c.until(lambda: view.session.failed.filter == asked_for)
+        await c.sees(f"filter KeyError class={A} KeyError")
         await c.press("escape")
         await c.sees("4 groups by class and error")
         assert view.session.failed_text == "KeyError"
+
+
+async def test_the_cursor_stays_on_its_group_when_a_bulk_run_ends(daemon: Daemon) -> None:
+    """It went to the first one: r once more was about another error."""
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        await c.press("4", "f")
+        await c.sees("groups by class and error")
+        groups = c.app.main.failed_view.groups
+        await c.press("end")
+        last, asked_before = groups.cursor_key, len(await asked(c, m.GroupFailed))
+        run = m.Bulk(
+            id="b7", action="retry", filter=m.FailedFilter(), state="done", done=3, total=3, started_at=c.now(),
+            ended_at=c.now(), by="ops",
+        )  # fmt: skip
+        daemon.status.bulk.insert(0, run)
+        await c.frame()
+        await c.sees("retry done: 3 of 3")
+        assert groups.cursor_key == last
+        c.app.tick()
+        await c.until(lambda: sum(isinstance(each, m.GroupFailed) for each in daemon.asked) > asked_before)
 
 
 async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: Daemon) -> None:
