@@ -593,6 +593,30 @@ async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
         await c.asked(m.Stop(now=True))
 
 
+async def test_what_resume_ends_is_what_drain_began(daemon: Daemon) -> None:
+    """:resume was for the first pool only, and a second :drain resumed them all."""
+    pool = daemon.status.pools[0]
+    daemon.status.pools = [pool, msgspec.structs.replace(pool, name="slow", workers=[])]
+    async with console(daemon, (160, 40)) as c:
+        for each in daemon.status.pools:
+            each.state = "draining"
+        await c.frame()
+        await c.sees(":resume slow ends it")
+        await typed(c, "drain")
+        await c.sees("Drain all of web3?")
+        await c.press("escape")
+        await typed(c, "resume slow")
+        await c.sees("Resume pool slow?")
+        await c.press("n")
+        await typed(c, "resume")
+        await c.asked(m.Resume())
+        await c.sees("all pools resume")
+        daemon.status.pools[0].state, daemon.status.pools[1].state = "running", "draining"
+        await c.frame()
+        await typed(c, "resume")
+        await c.sees("Resume pool slow?")
+
+
 async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon) -> None:
     nonsense = (
         ("scael 3", "there is no 'scael'; did you mean scale?"),

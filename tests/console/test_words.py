@@ -150,10 +150,11 @@ def test_draining_and_stopping_have_a_banner() -> None:
     status = golden()
     status.pools[0].state = "draining"
     assert said(headline.banners(live(status), UNICODE, NOW)) == [
-        "default DRAINING  4 children still at work; D resumes it"
+        "default DRAINING  4 children still at work; :resume default ends it"
     ]
     status.pools[0].running = 0
-    assert said(headline.banners(live(status), UNICODE, NOW)) == ["default DRAINED  no children; D resumes it"]
+    drained = "default DRAINED  no children; :resume default ends it"
+    assert said(headline.banners(live(status), UNICODE, NOW)) == [drained]
     status.state = "stopping"
     status.pools[0].running = 1
     assert said(headline.banners(live(status), UNICODE, NOW)) == ["STOPPING  1 child still at work"]
