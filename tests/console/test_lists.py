@@ -121,6 +121,8 @@ def test_all_classes_whose_jobs_are_given_up_are_named_with_their_share() -> Non
         "sandbox.worker.B: 113 given up in 45 s, 100 % of its jobs",
         "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs: Failed 'A' 1",
     ]
+    b.lately.seconds = 92  # not "2 min"
+    assert alerts.wrongs(status, Trend())[0].text.startswith("sandbox.worker.B: 113 given up in 92 s, ")
     a.lately = m.Lately(seconds=600, completed=10**6, failed=1, failed_at=status.now - 400)
     assert alerts.wrongs(status, Trend())[1].text == (
         "sandbox.worker.A: 1 given up in 10 min, <1 % of its jobs, the last 6 min ago: Failed 'A' 1"
@@ -177,6 +179,22 @@ def test_jobs_that_wait_for_a_drained_pool_come_before_all_else() -> None:
     for each in status.classes:
         each.queue.ready = 0
     assert alerts.wrongs(status, Trend())[-1].text == "pool default is drained: no child runs until it is resumed"
+
+
+def test_jobs_that_wait_for_a_pool_without_children_say_why() -> None:
+    """Only their age rang, a minute later, and said nothing of the pool."""
+    status = golden()
+    pool = status.pools[0]
+    pool.wanted = pool.running = pool.busy = 0
+    reason = judging.Reason(judging.State.WARNING, "pool default is scaled to 0 children: 415 jobs wait")
+    for each in status.classes:
+        each.queue.oldest = None
+    assert alerts.wrongs(status, Trend())[0] == reason
+    assert judging.judge(status, judging.Thresholds()).reasons[0] == reason
+    for each in status.classes:
+        each.queue.ready = 0
+    assert not judging.judge(status, judging.Thresholds()).reasons
+    assert not any("pool" in each.text for each in alerts.wrongs(status, Trend()))
 
 
 async def test_the_hints_offer_what_the_keys_would_do(daemon: Daemon) -> None:

@@ -266,3 +266,5 @@ def test_nothing_is_called_well_while_it_is_measured_whether_busy_children_keep_
     )
     status.pools[0].busy = 2
     assert alerts.wrongs(status, trend) == []
+    status.pools[0].busy = status.pools[0].running = status.pools[0].wanted = 1
+    assert alerts.wrongs(status, trend)[0].text.startswith("pool default: its only child is busy, 700 wait")
