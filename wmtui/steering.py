@@ -97,7 +97,7 @@ class Steering:
         if len(children) > 1:
             self._do(question, requests, self._tally(requests, "killed", done))
         else:
-            told = f"killed the child in slot {one.slot} (pid {one.pid})"
+            told = f"killed pid {one.pid} in slot {one.slot}"
             told += "" if one.job is None else f"; job {clean(one.job)} is given back and runs again"
             self._do(question, requests, self._saying(told, done))
 

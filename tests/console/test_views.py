@@ -517,6 +517,22 @@ async def test_the_log_is_searched_upwards_and_down(daemon: Daemon) -> None:
         await c.sees("LOG: all lines, with 'job:0-7'")
 
 
+async def test_a_search_for_an_error_is_told_of_the_other_log(daemon: Daemon) -> None:
+    """The log says that a job failed; why stands in the error log only."""
+    daemon.log = [("error", f"2026-11-23T12:00:00 job failed A job:0-{i}") for i in range(10)]
+    async with console(daemon) as c:
+        await c.press("5")
+        await c.sees("job:0-9")
+        await c.press("slash")
+        await c.fill("KeyError")
+        await c.sees("'KeyError' is not in the last 10 lines; v leads to the error log")
+        await c.press("slash")
+        await c.fill("job:0-3")
+        await c.press("n")
+        await c.sees("'job:0-3' is not further down")
+        assert "error log" not in c.text
+
+
 async def test_a_search_of_the_log_goes_on_in_what_was_not_here(daemon: Daemon) -> None:
     """First only the last lines are asked for."""
     daemon.log = [("error" if i == 30 else "info", f"2026-11-23T12:00:00 line {i}") for i in range(1000)]
