@@ -380,6 +380,21 @@ async def test_nobody_answers_a_question_for_half_a_minute(daemon: Daemon, monke
         await c.sees("no answer within 30 s: nothing was sent")
 
 
+async def test_who_types_is_not_nobody_and_can_begin_anew(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute after the question came it went, whatever was being typed then."""
+    async with console(daemon) as c:
+        await c.press("colon")
+        await c.fill("stop")
+        await c.sees("type web3 and enter to stop")
+        dialog = c.app.screen
+        begun: list[str] = []
+        assert isinstance(dialog, Confirm)
+        monkeypatch.setattr(dialog._patience, "reset", lambda: begun.append(dialog.typed))
+        await c.answer(*"wrong", "ctrl+u", *"web3", "enter")
+        assert begun == ["", "w", "wr", "wro", "wron", "wrong", "", "w", "we", "web", "web3"]
+        await c.asked(m.Stop(now=False))
+
+
 async def moved(c: Console) -> object:
     await asyncio.sleep(0)
     return c.app.main.overview.children_table.cursor_key
