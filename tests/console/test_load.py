@@ -213,6 +213,23 @@ def test_when_a_backlog_clears() -> None:
     assert shown(status, trend) == "5.0s"
 
 
+def test_what_becomes_of_a_backlog_in_words() -> None:
+    def said(status: m.Status, trend: Trend) -> str:
+        return queuerows.backlog(status.classes[1], status, trend)
+
+    status = shop(slow_ready=100)
+    assert said(status, watched(status, -2.0)) == "100 ready, gone in ~50s"
+    status = shop(slow_ready=100)
+    assert said(status, watched(status, 2.1)) == "100 ready, growing"
+    assert said(status, Trend()) == ""
+    status.pools[0].running = 0
+    assert said(status, Trend()) == "100 ready, no child"
+    status.classes[1].paused = True
+    assert said(status, Trend()) == ""
+    status = shop(slow_ready=3)
+    assert said(status, watched(status, 0)) == ""
+
+
 # -- the alert --------------------------------------------------------------------------------------------------------
 
 

@@ -112,6 +112,18 @@ async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
         await c.sees("(critical above 5m00s)")
 
 
+async def test_the_overview_tells_when_a_backlog_is_gone(daemon: Daemon) -> None:
+    """Only the Queue view did, once a scaling had been carried out."""
+    each = daemon.status.classes[1]
+    each.queue = m.Queue(ready=412, delayed=0, running=2, in_rate=4.0, out_rate=14.3, oldest=15_000.0)
+    async with console(daemon) as c:
+        await c.sees(f"{B}: 412 ready, gone in ~40s")  # the cursor is on the pool
+        await c.press("end")
+        await c.sees(f"{B}: 412 ready, gone in ~40s  late p50 ")
+        await c.press("up")
+        await c.sees(f"{A}  late p50 ")
+
+
 async def test_a_hundred_classes_leave_room_for_children_and_failed_jobs(daemon: Daemon) -> None:
     names = [f"app.jobs.C{i}" for i in range(100)]
     daemon.status.classes = [msgspec.structs.replace(daemon.status.classes[0], name=name) for name in names]
