@@ -179,6 +179,7 @@ def test_failed_jobs_are_listed_with_their_retry() -> None:
     said = fate(retried)
     assert said.startswith("as job 0-9001: failed again as 0-13")
     assert failed.show_list(failed.FailedPage(records=[])) == ["no failed jobs"]
+    assert failed.show_list(failed.FailedPage(records=[]), "none of these") == ["none of these"]
 
 
 def test_many_changes_are_counted() -> None:
