@@ -77,6 +77,7 @@ def test_status_says_everything_in_80_columns() -> None:
         "pool    default: running, wanted 4, running 4, busy 2",
         "queue   sqlite:////srv/app/queue.db: ok for ",
         "failed  12 in the failed list; newest ",
+        "LATE50 LATE95 READY CLEARS LATER RUN",  # the console's words
     ):  # fmt: skip
         assert fact in text
     row = next(line for line in lines if line.startswith("sandbox.worker.A")).split()
