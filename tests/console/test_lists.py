@@ -91,6 +91,15 @@ async def test_marks_do_not_wait_unseen_for_another_action(daemon: Daemon) -> No
 # -- columns ----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_number_of_failed_jobs_is_not_cut(daemon: Daemon) -> None:
+    """1,535 of them were "1,5…" on 80 columns."""
+    busy(daemon)
+    daemon.status.classes[0].open = 1535
+    async with console(daemon) as c:
+        await c.sees(" 1535 ")
+        assert "1,5…" not in c.text
+
+
 async def test_the_columns_that_have_no_room(daemon: Daemon) -> None:
     async with console(daemon) as c:
         assert "w more" in c.text and "TOOK95" not in c.text and "LATE95" in c.text
