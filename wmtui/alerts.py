@@ -112,8 +112,9 @@ def _waiting(classes: Sequence[JobClass]) -> str:
 
 def _failing(status: Status) -> list[Reason]:
     """Classes of which jobs were given up lately, the one with most of them first: nothing that a monitor would ring
-    for, but the next thing to look at. Whose records are all gone was looked at."""
-    failing = [each for each in status.classes if each.lately.failed] if status.failed.count != 0 else []
+    for, but the next thing to look at. Whose records are all gone, or retried, was looked at."""
+    known = status.classes if status.failed.count != 0 else []
+    failing = [each for each in known if each.lately.failed and each.open != 0]
     ranked: Sequence[JobClass] = sorted(failing, key=lambda each: -each.lately.failed)
     return [Reason(State.WARNING, _given_up(each, status)) for each in ranked]
 
@@ -127,4 +128,5 @@ def _given_up(each: JobClass, status: Status) -> str:
     parts = [f"{each.name}: {lately.failed:,} given up in {span}", f"{of_all} of its jobs"]
     parts += [f"the last {ago // 60:.0f} min ago"] if ago > NEWS_SECONDS else []
     newest = next((record for record in status.failed.recent if record.class_name == each.name), None)
-    return ", ".join(parts) + (f": {newest.error}" if newest is not None else "")
+    which = "; the newest: " if lately.failed > 1 else ": "  # the others may have failed of something else
+    return ", ".join(parts) + (f"{which}{newest.error}" if newest is not None else "")

@@ -128,8 +128,11 @@ def test_all_classes_whose_jobs_are_given_up_are_named_with_their_share() -> Non
     b.lately = m.Lately(seconds=45, completed=0, failed=113, failed_at=status.now - 1)
     assert [each.text for each in alerts.wrongs(status, Trend())] == [
         "sandbox.worker.B: 113 given up in 45 s, 100 % of its jobs",
-        "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs: Failed 'A' 1",
+        "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs; the newest: Failed 'A' 1",
     ]
+    b.open = 0  # all of them were retried
+    assert [each.text[:16] for each in alerts.wrongs(status, Trend())] == ["sandbox.worker.A"]
+    b.open = 113
     b.lately.seconds = 92  # not "2 min"
     assert alerts.wrongs(status, Trend())[0].text.startswith("sandbox.worker.B: 113 given up in 92 s, ")
     a.lately = m.Lately(seconds=600, completed=10**6, failed=1, failed_at=status.now - 400)
