@@ -111,6 +111,15 @@ def test_the_forecast_of_fewer_says_how_few_are_enough() -> None:
     assert said(status, 8).startswith("3 > 8 children: 4 waiting, but 2 of 3 are idle")
 
 
+def test_where_nothing_ran_lately_there_is_no_forecast_and_that_is_said() -> None:
+    """As of a pool that was scaled to 0 a while ago."""
+    status = shop()
+    status.classes[1].process = m.Percentiles()
+    assert said(status, 6) == "3 > 6 children: 65 waiting, no forecast: none ran in the last 60 s, +30M"
+    status.classes[1].queue.ready = 0
+    assert said(status, 6) == "3 > 6 children: 5 waiting, +30M"
+
+
 def test_the_important_half_of_the_forecast_has_room_on_a_small_screen() -> None:
     cell = forecast.pending_cell(Pending("default", 6, 0.0), shop(), Trend())
     assert cell is not None and "needs 7 (shop.Slow 6)" in cell.short[:80]
