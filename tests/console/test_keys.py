@@ -103,6 +103,14 @@ async def test_kill_names_what_was_seen_and_a_refusal_is_said(daemon: Daemon) ->
         await c.sees("kill: slot 1 is not at that job any more")
 
 
+async def test_what_a_kill_did_is_told_whole_on_a_small_screen(daemon: Daemon) -> None:
+    daemon.status.children[1].job = "0-123456789"
+    async with console(daemon) as c:
+        await c.press("tab", "down", "K")
+        await c.answer("y")
+        await c.sees("killed pid 4721 in slot 1; job 0-123456789 is given back and runs again")
+
+
 async def test_recycle(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("t")
