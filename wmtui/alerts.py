@@ -19,27 +19,30 @@ NEWS_SECONDS = 60.0
 
 
 def wrongs(status: Status, trend: Trend) -> list[Reason]:
-    """Jobs that wait because their pool was drained stand first: whatever else they cause is due to that. Then the
-    gravest; what a banner says already stands at the end."""
+    """Jobs that wait because their pool was drained, or scaled to 0, stand first: whatever else they cause is due to
+    that. Then the gravest; what a banner says already stands at the end."""
     short = [each for pool in status.pools for each in _short(pool, status, trend)]
     told = {name for each in short for name in each.classes}
     # What is told of a class that grows tells its age too.
     rest = [each for each in status.classes if each.name not in told]
     pools = [pool for pool in status.pools if pool.state != PoolState.DRAINING]
-    quiet = structs.replace(status, backend=Backend(name="", ok=True), pools=pools, classes=rest)
+    manned = [pool for pool in pools if pool.wanted or pool.running]
+    quiet = structs.replace(status, backend=Backend(name="", ok=True), pools=manned, classes=rest)
     judged = [*judge(quiet, Thresholds()).reasons, *(each.reason for each in short)]
     ranked = sorted(judged, key=lambda reason: -SEVERITY.index(reason.state))
-    found = [*_drained_with_jobs(status), *ranked, *_failing(status)]
+    found = [*_left_alone(status), *ranked, *_failing(status)]
     if status.backend.ok and pools == status.pools and all(each.queue.ready is not None for each in rest):
         return found
     also = judge(structs.replace(status, classes=rest), Thresholds()).reasons
     return [*found, *(reason for reason in also if reason not in found)]
 
 
-def _drained_with_jobs(status: Status) -> list[Reason]:
+def _left_alone(status: Status) -> list[Reason]:
+    """Jobs of pools in which nobody is, nor is to be."""
     waits = {each.name for each in status.classes if each.queue.ready and not each.paused}
-    drained = [pool for pool in status.pools if pool.state == PoolState.DRAINING and not pool.running]
-    pools = [pool for pool in drained if waits.intersection(pool.workers)]
+    empty = [pool for pool in status.pools if not pool.running]
+    meant = [pool for pool in empty if pool.state == PoolState.DRAINING or not pool.wanted]
+    pools = [pool for pool in meant if waits.intersection(pool.workers)]
     return [reason for pool in pools for reason in of_pool(pool, status.classes)]
 
 
@@ -55,7 +58,7 @@ class _Short(NamedTuple):
 
 def _short(pool: Pool, status: Status, trend: Trend) -> list[_Short]:
     """While children run: where none does, that is what is wrong."""
-    if not pool.running or pool.state == PoolState.DRAINING:
+    if not pool.running or not pool.wanted or pool.state == PoolState.DRAINING:
         return []
     mine = [each for each in status.classes if each.name in pool.workers and not each.paused and not is_small(each)]
     growing = [each for each in mine if trend.motion(each.name) is Motion.GROWING]
@@ -67,7 +70,8 @@ def _short(pool: Pool, status: Status, trend: Trend) -> list[_Short]:
         return [_told(_grows(each), [each]) for each in growing]
     new = [each for each in mine if not trend.settled(each.name) and not list(of_class(each, Thresholds()))]
     if new and all_busy:
-        busy = f"pool {pool.name}: all {pool.running} children are busy, {_waiting(new)}"
+        all_ = "its only child is" if pool.running == 1 else f"all {pool.running} children are"
+        busy = f"pool {pool.name}: {all_} busy, {_waiting(new)}"
         return [_Short(Reason(State.WARNING, f"{busy}; measuring whether they keep up"), [])]
     return []
 
@@ -108,8 +112,9 @@ def _waiting(classes: Sequence[JobClass]) -> str:
 
 def _failing(status: Status) -> list[Reason]:
     """Classes of which jobs were given up lately, the one with most of them first: nothing that a monitor would ring
-    for, but the next thing to look at. Whose records are all gone was looked at."""
-    failing = [each for each in status.classes if each.lately.failed] if status.failed.count != 0 else []
+    for, but the next thing to look at. Whose records are all gone, or retried, was looked at."""
+    known = status.classes if status.failed.count != 0 else []
+    failing = [each for each in known if each.lately.failed and each.open != 0]
     ranked: Sequence[JobClass] = sorted(failing, key=lambda each: -each.lately.failed)
     return [Reason(State.WARNING, _given_up(each, status)) for each in ranked]
 
@@ -118,9 +123,10 @@ def _given_up(each: JobClass, status: Status) -> str:
     lately = each.lately
     share = lately.failed / max(1, lately.failed + lately.completed)
     of_all = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "<1 %"
-    span = f"{lately.seconds / 60:.0f} min" if lately.seconds >= 90 else f"{lately.seconds} s"
+    span = f"{lately.seconds / 60:.0f} min" if lately.seconds >= 120 else f"{lately.seconds} s"
     ago = 0.0 if lately.failed_at is None else status.now - lately.failed_at
     parts = [f"{each.name}: {lately.failed:,} given up in {span}", f"{of_all} of its jobs"]
     parts += [f"the last {ago // 60:.0f} min ago"] if ago > NEWS_SECONDS else []
     newest = next((record for record in status.failed.recent if record.class_name == each.name), None)
-    return ", ".join(parts) + (f": {newest.error}" if newest is not None else "")
+    which = "; the newest: " if lately.failed > 1 else ": "  # the others may have failed of something else
+    return ", ".join(parts) + (f"{which}{newest.error}" if newest is not None else "")

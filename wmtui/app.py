@@ -150,7 +150,7 @@ class ConsoleApp(App[None]):
         if session.ended:
             said = bulkwords.end(session.ended)
             session.failed.forget()  # what it did to them is not to be seen in what is here
-            session.groups = None
+            session.groups_old = True
         if said:
             self.say(said if len(self.sessions) == 1 else f"{session.called}: {said}")
         if session is not self.session:

@@ -289,8 +289,9 @@ def choose_parts(parts: Sequence[Part], width: int, gap: int = 2) -> list[Cell]:
         if cell_len(parts[i][1].text) - cell_len(text) <= left():
             texts[i] = parts[i][1].text
     for _, i in sorted((rank, i) for i, (rank, _) in enumerate(parts) if rank):
-        text = parts[i][1].text
-        if left() < cell_len(text) + (gap if texts else 0):
+        cell, room = parts[i][1], left() - (gap if texts else 0)
+        text = cell.text if cell_len(cell.text) <= room else cell.short or cell.text
+        if cell_len(text) > room:
             break
         texts[i] = text
     return [Cell(texts[i], parts[i][1].style) for i in sorted(texts)]

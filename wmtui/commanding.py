@@ -79,15 +79,17 @@ def _drain(app: "ConsoleApp", args: Namespace) -> None:
     if len(pools) == 1:
         app.steering.drain(pools[0])
     else:
-        app.steering.drain_or_resume_daemon()
+        app.steering.drain_daemon()
 
 
 def _resume(app: "ConsoleApp", args: Namespace) -> None:
-    for pool in _pools(app, args.pool):
-        if args.pool or pool.state == "draining":
-            app.steering.resume(pool)
-            return
-    app.say("nothing is draining")
+    pools = [pool for pool in _pools(app, args.pool) if args.pool or pool.state == "draining"]
+    if not pools:
+        app.say("nothing is draining")
+    elif len(pools) == 1:
+        app.steering.resume(pools[0])
+    else:
+        app.steering.resume_daemon()
 
 
 def _recycle(app: "ConsoleApp", args: Namespace) -> None:

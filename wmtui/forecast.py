@@ -26,7 +26,8 @@ def _resident(status: Status, pool: Pool) -> int | None:
 
 
 def _outcome(status: Status, pool: Pool, to: int, trend: Trend) -> str:
-    queues = [each.queue for each in status.classes if each.name in pool.workers and not each.paused]
+    classes = [each for each in status.classes if each.name in pool.workers and not each.paused]
+    queues = [each.queue for each in classes]
     ready = sum(queue.ready or 0 for queue in queues)
     waiting = f"{bounded(queue.ready for queue in queues)} waiting" if ready else "nothing is waiting"
     if not to:
@@ -39,7 +40,8 @@ def _outcome(status: Status, pool: Pool, to: int, trend: Trend) -> str:
     if ready and pool.busy < pool.running:
         return f"{waiting}, but {pool.running - pool.busy} of {pool.running} are idle"
     if found is None:
-        return waiting
+        unknown = any(each.queue.ready and each.process.mean is None for each in classes)
+        return f"{waiting}, no forecast: none ran in the last 60 s" if unknown else waiting
     if not ready:
         return f"{waiting}, needs {found.needs}"
     then, now = found.clears_in(to), found.clears_in(pool.running)

@@ -131,6 +131,9 @@ def of_pool(pool: Pool, classes: Sequence[JobClass]) -> Iterator[Reason]:
         left = f"is draining, {plural(pool.running, 'child')} left" if pool.running else "is drained"
         kept = _kept_waiting(pool, classes) or ("" if pool.running else "no child runs until it is resumed")
         yield Reason(State.WARNING, f"pool {pool.name} {left}{': ' if kept else ''}{kept}")
+    elif not pool.wanted and not pool.running:  # somebody wanted it so; nothing is wrong before a job waits
+        if kept := _kept_waiting(pool, classes):
+            yield Reason(State.WARNING, f"pool {pool.name} is scaled to 0 children: {kept}")
     elif pool.state == PoolState.BACKING_OFF:
         yield Reason(State.CRITICAL, f"{running}, backing off{_because(pool.error)}")
     elif pool.wanted > 0 and pool.running == 0:

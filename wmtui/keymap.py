@@ -56,7 +56,7 @@ KEYS: tuple[Key, ...] = (
         of="open"),
     Key("discard", "view", "escape", "esc", "back", "discard", "drop that number", 3, when="pending", of="back"),
     Key("open", "view", "enter", "enter", "open", "open",
-        "go into it: a class's children or jobs, a group's jobs, a record, a daemon", 3, ROWS),
+        "go into it: a class's children or jobs, a group's jobs, a record, a log line, a daemon", 3, ROWS),
     Key("back", "view", "escape,backspace", "esc", "back", "", "one step back: pending number, filter, where you were"),
     Key("scale.up", "view", "plus,equals_sign", "+/-", "scale(1)", "scale",
         "choose more (=) or fewer children for the pool, see what it will do; enter applies, esc drops it", 3,

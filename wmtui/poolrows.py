@@ -128,7 +128,7 @@ def class_row(pool: str, each: JobClass, top: float, most: float, glyphs: Glyphs
     cells = (
         Cell(" " + clean(each.name)),
         exact(each.completed),
-        Cell(count(each.open), "bold" if each.open else ""),
+        Cell(count(each.open), "bold" if each.open else "", short=count(each.open).replace(",", "")),
         Cell(rate(each.rate)),
         paused if each.paused else rates,
         Cell(duration(each.lateness.p50)),

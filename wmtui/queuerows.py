@@ -116,6 +116,18 @@ def clears(each: JobClass, pool: Pool | None, trend: Trend, found: Load | None =
     return motion or NOTHING
 
 
+def backlog(each: JobClass, status: Status, trend: Trend) -> str:
+    """What becomes of it, in words; empty where that is not known, or not worth one."""
+    if each.paused or is_small(each):
+        return ""
+    pool = next((pool for pool in status.pools if each.name in pool.workers), None)
+    found = load.now(status, pool, trend) if pool is not None and pool.busy >= pool.running > 0 else None
+    word = clears(each, pool, trend, found)
+    if word == NOTHING:
+        return ""
+    return f"{count(each.queue.ready)} ready, {f'gone in ~{word}' if word[:1].isdigit() else word}"
+
+
 def job_columns(one_class: bool) -> tuple[Column, ...]:
     return tuple(column for column in JOB_COLUMNS if not (one_class and column.id == "class"))
 

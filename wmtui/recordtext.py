@@ -50,7 +50,7 @@ def _facts(record: FailedRecord) -> list[tuple[str, str]]:
     waited = age(record.failed_at - record.insert_time)
     facts = [
         ("class", clean(record.class_name)),
-        ("job", f"{clean(record.job)}, {len(record.attempts)} attempts"),
+        ("job", f"{clean(record.job)}, {plural(len(record.attempts), 'attempt')}"),
         ("failed", f"{stamp(record.failed_at)}, {waited} after it was inserted"),
         ("inserted", f"{stamp(record.insert_time)}, due {stamp(record.run_after)}"),
     ]

@@ -26,6 +26,7 @@ class Session:
         self.failed = FailedList()
         self.failed_text = ""  # its filter, as it was typed
         self.groups: FailedGroups | None = None
+        self.groups_old = False  # a bulk run has changed them
         self.retries = Retries()
         self.jobs: Stretch[QueuedJob] = Stretch()
         self.jobs_of: str | None = None  # the class; "": all of them

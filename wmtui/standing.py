@@ -1,5 +1,6 @@
 """How a daemon stands, in words: for the header, over a view, in its row of the fleet. Pure."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -150,10 +151,12 @@ def shortly(reason: str, daemon: str) -> str:
 
 
 def draining(pool: Pool, status: Status) -> list[Cell]:
+    """The line stands over every view, and D is for the pool under the cursor, which may be another one."""
+    end = f"; :resume {clean(shlex.quote(pool.name))} ends it"
     if not pool.running:
-        return [Cell(f"{clean(pool.name)} DRAINED", URGENT), Cell("no children; D resumes it")]
+        return [Cell(f"{clean(pool.name)} DRAINED", URGENT), Cell(f"no children{end}")]
     first, *rest = at_work([pool], status)
-    return [Cell(f"{clean(pool.name)} DRAINING", URGENT), Cell(first.text + "; D resumes it"), *rest]
+    return [Cell(f"{clean(pool.name)} DRAINING", URGENT), Cell(first.text + end), *rest]
 
 
 def at_work(pools: Sequence[Pool], status: Status) -> list[Cell]:

@@ -69,10 +69,16 @@ class Steering:
         if status is None:
             self._desk.say("nothing is known of this daemon yet", error=True)
         elif all(pool.state == "draining" for pool in status.pools):
-            self._do(None, Resume(), lambda _: self._desk.say("all pools resume"))
+            self.resume_daemon()
         else:
-            question = questions.drain_daemon(status, self._desk.called)
-            self._do(question, Drain(), lambda _: self._desk.say("all pools drain; D resumes them"))
+            self.drain_daemon()
+
+    def drain_daemon(self) -> None:
+        question = questions.drain_daemon(self._seen(), self._desk.called)
+        self._do(question, Drain(), lambda _: self._desk.say("all pools drain; :resume ends it"))
+
+    def resume_daemon(self) -> None:
+        self._do(None, Resume(), lambda _: self._desk.say("all pools resume"))
 
     def pause(self, each: JobClass) -> None:
         told = f"class {clean(each.name)} is paused; P lets it run again"
@@ -91,7 +97,7 @@ class Steering:
         if len(children) > 1:
             self._do(question, requests, self._tally(requests, "killed", done))
         else:
-            told = f"killed the child in slot {one.slot} (pid {one.pid})"
+            told = f"killed pid {one.pid} in slot {one.slot}"
             told += "" if one.job is None else f"; job {clean(one.job)} is given back and runs again"
             self._do(question, requests, self._saying(told, done))
 

@@ -73,6 +73,13 @@ def test_a_headline_drops_the_least_important() -> None:
     assert [cell.text for cell in choose_parts(parts, 3)] == ["name", "state"]
 
 
+def test_a_part_that_has_room_only_in_short_is_there_in_short() -> None:
+    parts = [(0, Cell("state")), (5, Cell("1 class paused", short="1 paused")), (7, Cell("up 3h"))]
+    assert [cell.text for cell in choose_parts(parts, 28)] == ["state", "1 class paused", "up 3h"]
+    assert [cell.text for cell in choose_parts(parts, 20)] == ["state", "1 paused"]
+    assert [cell.text for cell in choose_parts(parts, 14)] == ["state"]
+
+
 def test_what_has_no_room_goes_on_in_the_next_line() -> None:
     line = [Cell("slow DRAINING", "bold"), Cell("2 children still at work; D resumes it"), Cell("waits for slot 12")]
     assert [[cell.text for cell in part] for part in wrap(line, 60, 2)] == [

@@ -103,6 +103,14 @@ async def test_kill_names_what_was_seen_and_a_refusal_is_said(daemon: Daemon) ->
         await c.sees("kill: slot 1 is not at that job any more")
 
 
+async def test_what_a_kill_did_is_told_whole_on_a_small_screen(daemon: Daemon) -> None:
+    daemon.status.children[1].job = "0-123456789"
+    async with console(daemon) as c:
+        await c.press("tab", "down", "K")
+        await c.answer("y")
+        await c.sees("killed pid 4721 in slot 1; job 0-123456789 is given back and runs again")
+
+
 async def test_recycle(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("t")
@@ -378,6 +386,21 @@ async def test_nobody_answers_a_question_for_half_a_minute(daemon: Daemon, monke
     async with console(daemon) as c:
         await c.press("D")
         await c.sees("no answer within 30 s: nothing was sent")
+
+
+async def test_who_types_is_not_nobody_and_can_begin_anew(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute after the question came it went, whatever was being typed then."""
+    async with console(daemon) as c:
+        await c.press("colon")
+        await c.fill("stop")
+        await c.sees("type web3 and enter to stop")
+        dialog = c.app.screen
+        begun: list[str] = []
+        assert isinstance(dialog, Confirm)
+        monkeypatch.setattr(dialog._patience, "reset", lambda: begun.append(dialog.typed))
+        await c.answer(*"wrong", "ctrl+u", *"web3", "enter")
+        assert begun == ["", "w", "wr", "wro", "wron", "wrong", "", "w", "we", "web", "web3"]
+        await c.asked(m.Stop(now=False))
 
 
 async def moved(c: Console) -> object:

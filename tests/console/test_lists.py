@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.console.console import console
-from tests.console.daemon import Daemon, golden
+from tests.console.daemon import Daemon, golden, many_failed
 from tests.console.screen import lines_of
 from tests.console.test_golden import busy
 from wmcore.protocol import messages as m
@@ -57,6 +57,16 @@ async def test_on_a_low_screen_the_list_that_the_keys_act_on_is_there(daemon: Da
 # -- marks ------------------------------------------------------------------------------------------------------------
 
 
+async def test_the_number_of_failed_jobs_over_the_list_is_that_of_now(daemon: Daemon) -> None:
+    """It stood as it was while the same number of rows was there."""
+    async with console(daemon) as c:
+        records = many_failed(60)
+        for count in (30, 60):
+            daemon.status.failed = m.Failed(count=count, recent=records[60 - count :][:20])
+            await c.frame()
+            await c.sees(f"/{count}")
+
+
 async def test_marks_are_counted_and_a_cancelled_action_tells_that_they_stay(daemon: Daemon) -> None:
     async with console(daemon) as c:
         await c.press("2", "space", "space")
@@ -79,6 +89,15 @@ async def test_marks_do_not_wait_unseen_for_another_action(daemon: Daemon) -> No
 
 
 # -- columns ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_number_of_failed_jobs_is_not_cut(daemon: Daemon) -> None:
+    """1,535 of them were "1,5…" on 80 columns."""
+    busy(daemon)
+    daemon.status.classes[0].open = 1535
+    async with console(daemon) as c:
+        await c.sees(" 1535 ")
+        assert "1,5…" not in c.text
 
 
 async def test_the_columns_that_have_no_room(daemon: Daemon) -> None:
@@ -109,8 +128,13 @@ def test_all_classes_whose_jobs_are_given_up_are_named_with_their_share() -> Non
     b.lately = m.Lately(seconds=45, completed=0, failed=113, failed_at=status.now - 1)
     assert [each.text for each in alerts.wrongs(status, Trend())] == [
         "sandbox.worker.B: 113 given up in 45 s, 100 % of its jobs",
-        "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs: Failed 'A' 1",
+        "sandbox.worker.A: 68 given up in 3 min, 30 % of its jobs; the newest: Failed 'A' 1",
     ]
+    b.open = 0  # all of them were retried
+    assert [each.text[:16] for each in alerts.wrongs(status, Trend())] == ["sandbox.worker.A"]
+    b.open = 113
+    b.lately.seconds = 92  # not "2 min"
+    assert alerts.wrongs(status, Trend())[0].text.startswith("sandbox.worker.B: 113 given up in 92 s, ")
     a.lately = m.Lately(seconds=600, completed=10**6, failed=1, failed_at=status.now - 400)
     assert alerts.wrongs(status, Trend())[1].text == (
         "sandbox.worker.A: 1 given up in 10 min, <1 % of its jobs, the last 6 min ago: Failed 'A' 1"
@@ -167,6 +191,22 @@ def test_jobs_that_wait_for_a_drained_pool_come_before_all_else() -> None:
     for each in status.classes:
         each.queue.ready = 0
     assert alerts.wrongs(status, Trend())[-1].text == "pool default is drained: no child runs until it is resumed"
+
+
+def test_jobs_that_wait_for_a_pool_without_children_say_why() -> None:
+    """Only their age rang, a minute later, and said nothing of the pool."""
+    status = golden()
+    pool = status.pools[0]
+    pool.wanted = pool.running = pool.busy = 0
+    reason = judging.Reason(judging.State.WARNING, "pool default is scaled to 0 children: 415 jobs wait")
+    for each in status.classes:
+        each.queue.oldest = None
+    assert alerts.wrongs(status, Trend())[0] == reason
+    assert judging.judge(status, judging.Thresholds()).reasons[0] == reason
+    for each in status.classes:
+        each.queue.ready = 0
+    assert not judging.judge(status, judging.Thresholds()).reasons
+    assert not any("pool" in each.text for each in alerts.wrongs(status, Trend()))
 
 
 async def test_the_hints_offer_what_the_keys_would_do(daemon: Daemon) -> None:

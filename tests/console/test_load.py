@@ -111,6 +111,15 @@ def test_the_forecast_of_fewer_says_how_few_are_enough() -> None:
     assert said(status, 8).startswith("3 > 8 children: 4 waiting, but 2 of 3 are idle")
 
 
+def test_where_nothing_ran_lately_there_is_no_forecast_and_that_is_said() -> None:
+    """As of a pool that was scaled to 0 a while ago."""
+    status = shop()
+    status.classes[1].process = m.Percentiles()
+    assert said(status, 6) == "3 > 6 children: 65 waiting, no forecast: none ran in the last 60 s, +30M"
+    status.classes[1].queue.ready = 0
+    assert said(status, 6) == "3 > 6 children: 5 waiting, +30M"
+
+
 def test_the_important_half_of_the_forecast_has_room_on_a_small_screen() -> None:
     cell = forecast.pending_cell(Pending("default", 6, 0.0), shop(), Trend())
     assert cell is not None and "needs 7 (shop.Slow 6)" in cell.short[:80]
@@ -213,6 +222,23 @@ def test_when_a_backlog_clears() -> None:
     assert shown(status, trend) == "5.0s"
 
 
+def test_what_becomes_of_a_backlog_in_words() -> None:
+    def said(status: m.Status, trend: Trend) -> str:
+        return queuerows.backlog(status.classes[1], status, trend)
+
+    status = shop(slow_ready=100)
+    assert said(status, watched(status, -2.0)) == "100 ready, gone in ~50s"
+    status = shop(slow_ready=100)
+    assert said(status, watched(status, 2.1)) == "100 ready, growing"
+    assert said(status, Trend()) == ""
+    status.pools[0].running = 0
+    assert said(status, Trend()) == "100 ready, no child"
+    status.classes[1].paused = True
+    assert said(status, Trend()) == ""
+    status = shop(slow_ready=3)
+    assert said(status, watched(status, 0)) == ""
+
+
 # -- the alert --------------------------------------------------------------------------------------------------------
 
 
@@ -266,3 +292,5 @@ def test_nothing_is_called_well_while_it_is_measured_whether_busy_children_keep_
     )
     status.pools[0].busy = 2
     assert alerts.wrongs(status, trend) == []
+    status.pools[0].busy = status.pools[0].running = status.pools[0].wanted = 1
+    assert alerts.wrongs(status, trend)[0].text.startswith("pool default: its only child is busy, 700 wait")

@@ -80,7 +80,7 @@ async def test_what_holds_up_a_drain(daemon: Daemon) -> None:
     holding(daemon)
     async with looking(daemon) as c:
         daemon.call(m.Drain())
-        await c.sees("default DRAINING  1 child still at work; D resumes it  waits for slot")
+        await c.sees("default DRAINING  1 child still at work; :resume default ends it")
         await c.press("6")
         await c.sees("▽ draining")
         await c.sees("default draining: 1 child still at work, waits for slot")

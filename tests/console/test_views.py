@@ -112,6 +112,18 @@ async def test_the_most_wrong_is_one_line(daemon: Daemon) -> None:
         await c.sees("(critical above 5m00s)")
 
 
+async def test_the_overview_tells_when_a_backlog_is_gone(daemon: Daemon) -> None:
+    """Only the Queue view did, once a scaling had been carried out."""
+    each = daemon.status.classes[1]
+    each.queue = m.Queue(ready=412, delayed=0, running=2, in_rate=4.0, out_rate=14.3, oldest=15_000.0)
+    async with console(daemon) as c:
+        await c.sees(f"{B}: 412 ready, gone in ~40s")  # the cursor is on the pool
+        await c.press("end")
+        await c.sees(f"{B}: 412 ready, gone in ~40s  late p50 ")
+        await c.press("up")
+        await c.sees(f"{A}  late p50 ")
+
+
 async def test_a_hundred_classes_leave_room_for_children_and_failed_jobs(daemon: Daemon) -> None:
     names = [f"app.jobs.C{i}" for i in range(100)]
     daemon.status.classes = [msgspec.structs.replace(daemon.status.classes[0], name=name) for name in names]
@@ -369,9 +381,31 @@ async def test_a_group_of_a_filter_is_that_part_and_leads_back_to_the_filter(dae
         view = c.app.main.failed_view
         asked_for = m.FailedFilter(fingerprint="f00", error="KeyError", retried=False)
         await c.until(lambda: view.session.failed.filter == asked_for)
+        await c.sees(f"filter KeyError class={A} KeyError")
         await c.press("escape")
         await c.sees("4 groups by class and error")
         assert view.session.failed_text == "KeyError"
+
+
+async def test_the_cursor_stays_on_its_group_when_a_bulk_run_ends(daemon: Daemon) -> None:
+    """It went to the first one: r once more was about another error."""
+    daemon.set_failed(several_errors())
+    async with console(daemon) as c:
+        await c.press("4", "f")
+        await c.sees("groups by class and error")
+        groups = c.app.main.failed_view.groups
+        await c.press("end")
+        last, asked_before = groups.cursor_key, len(await asked(c, m.GroupFailed))
+        run = m.Bulk(
+            id="b7", action="retry", filter=m.FailedFilter(), state="done", done=3, total=3, started_at=c.now(),
+            ended_at=c.now(), by="ops",
+        )  # fmt: skip
+        daemon.status.bulk.insert(0, run)
+        await c.frame()
+        await c.sees("retry done: 3 of 3")
+        assert groups.cursor_key == last
+        c.app.tick()
+        await c.until(lambda: sum(isinstance(each, m.GroupFailed) for each in daemon.asked) > asked_before)
 
 
 async def test_all_of_a_filter_are_retried_with_progress_and_a_stop_key(daemon: Daemon) -> None:
@@ -495,6 +529,22 @@ async def test_the_log_is_searched_upwards_and_down(daemon: Daemon) -> None:
         await c.sees("LOG: all lines, with 'job:0-7'")
 
 
+async def test_a_search_for_an_error_is_told_of_the_other_log(daemon: Daemon) -> None:
+    """The log says that a job failed; why stands in the error log only."""
+    daemon.log = [("error", f"2026-11-23T12:00:00 job failed A job:0-{i}") for i in range(10)]
+    async with console(daemon) as c:
+        await c.press("5")
+        await c.sees("job:0-9")
+        await c.press("slash")
+        await c.fill("KeyError")
+        await c.sees("'KeyError' is not in the last 10 lines; v leads to the error log")
+        await c.press("slash")
+        await c.fill("job:0-3")
+        await c.press("n")
+        await c.sees("'job:0-3' is not further down")
+        assert "error log" not in c.text
+
+
 async def test_a_search_of_the_log_goes_on_in_what_was_not_here(daemon: Daemon) -> None:
     """First only the last lines are asked for."""
     daemon.log = [("error" if i == 30 else "info", f"2026-11-23T12:00:00 line {i}") for i in range(1000)]
@@ -569,6 +619,30 @@ async def test_commands_ask_what_keys_ask(daemon: Daemon) -> None:
         await c.sees("type web3 and enter to stop")
         await c.answer(*"web3", "enter")
         await c.asked(m.Stop(now=True))
+
+
+async def test_what_resume_ends_is_what_drain_began(daemon: Daemon) -> None:
+    """:resume was for the first pool only, and a second :drain resumed them all."""
+    pool = daemon.status.pools[0]
+    daemon.status.pools = [pool, msgspec.structs.replace(pool, name="slow", workers=[])]
+    async with console(daemon, (160, 40)) as c:
+        for each in daemon.status.pools:
+            each.state = "draining"
+        await c.frame()
+        await c.sees(":resume slow ends it")
+        await typed(c, "drain")
+        await c.sees("Drain all of web3?")
+        await c.press("escape")
+        await typed(c, "resume slow")
+        await c.sees("Resume pool slow?")
+        await c.press("n")
+        await typed(c, "resume")
+        await c.asked(m.Resume())
+        await c.sees("all pools resume")
+        daemon.status.pools[0].state, daemon.status.pools[1].state = "running", "draining"
+        await c.frame()
+        await typed(c, "resume")
+        await c.sees("Resume pool slow?")
 
 
 async def test_a_command_that_makes_no_sense_is_said(daemon: Daemon) -> None:

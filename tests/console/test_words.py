@@ -2,13 +2,14 @@
 
 import msgspec
 
-from tests.console.daemon import golden, many_failed
+from tests.console.daemon import golden, many_failed, record_of
 from wmcore.protocol.messages import Failed, FailedFilter, FailedPage, FailedSummary, Pool, Server, Status
 from wmtui import childrows, headline, keymap, naming, poolrows, questions
 from wmtui.failedlist import FailedList
 from wmtui.glyphs import ASCII, UNICODE, choose
 from wmtui.pending import Pending, asks, edit
 from wmtui.picture import Link, Phase, Picture
+from wmtui.recordtext import record_text
 from wmtui.undercursor import Target
 
 NOW = golden().now
@@ -146,14 +147,21 @@ def test_a_queue_that_nobody_asked_yet_is_not_down() -> None:
     assert "queue not asked yet" in [cell.text for _, cell in left]
 
 
+def test_one_attempt_is_not_several() -> None:
+    first, *_ = many_failed(1)
+    first.attempts = 1
+    assert f"{first.job}, 1 attempt\n" in record_text(record_of(first)).plain
+
+
 def test_draining_and_stopping_have_a_banner() -> None:
     status = golden()
     status.pools[0].state = "draining"
     assert said(headline.banners(live(status), UNICODE, NOW)) == [
-        "default DRAINING  4 children still at work; D resumes it"
+        "default DRAINING  4 children still at work; :resume default ends it"
     ]
     status.pools[0].running = 0
-    assert said(headline.banners(live(status), UNICODE, NOW)) == ["default DRAINED  no children; D resumes it"]
+    drained = "default DRAINED  no children; :resume default ends it"
+    assert said(headline.banners(live(status), UNICODE, NOW)) == [drained]
     status.state = "stopping"
     status.pools[0].running = 1
     assert said(headline.banners(live(status), UNICODE, NOW)) == ["STOPPING  1 child still at work"]

@@ -121,7 +121,8 @@ def test_an_unknown_class_is_unknown_and_the_known_are_named() -> None:
 @pytest.mark.parametrize(("changes", "sentence"), [
     ({"running": 0, "error": "no fork"}, "CRITICAL: pool default: 0 of 4 children running: no fork"),
     ({"running": 3}, "WARNING: pool default: 3 of 4 children running"),
-    ({"running": 0, "wanted": 0}, "OK: 0 of 0 children running"),
+    ({"running": 0, "wanted": 0}, "WARNING: pool default is scaled to 0 children: 415 jobs wait, the oldest for"),
+    ({"running": 0, "wanted": 0, "workers": []}, "OK: 0 of 0 children running"),
     ({"running": 5}, "OK: 5 of 4 children running"),  # one that leaves keeps its place until it is gone
     ({"state": "backing off", "running": 1, "error": "they die before their first turn"},
      "CRITICAL: pool default: 1 of 4 children running, backing off: they die before their first turn"),

@@ -77,6 +77,7 @@ def test_status_says_everything_in_80_columns() -> None:
         "pool    default: running, wanted 4, running 4, busy 2",
         "queue   sqlite:////srv/app/queue.db: ok for ",
         "failed  12 in the failed list; newest ",
+        "LATE50 LATE95 READY CLEARS LATER RUN",  # the console's words
     ):  # fmt: skip
         assert fact in text
     row = next(line for line in lines if line.startswith("sandbox.worker.A")).split()
@@ -179,6 +180,7 @@ def test_failed_jobs_are_listed_with_their_retry() -> None:
     said = fate(retried)
     assert said.startswith("as job 0-9001: failed again as 0-13")
     assert failed.show_list(failed.FailedPage(records=[])) == ["no failed jobs"]
+    assert failed.show_list(failed.FailedPage(records=[]), "none of these") == ["none of these"]
 
 
 def test_many_changes_are_counted() -> None:

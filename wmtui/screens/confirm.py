@@ -59,7 +59,7 @@ class Confirm(ModalScreen[bool | None]):
 
     def on_mount(self) -> None:
         self._shown_at = self._clock()
-        self.set_timer(GIVEN_UP_AFTER_SECONDS, self._give_up)
+        self._patience = self.set_timer(GIVEN_UP_AFTER_SECONDS, self._give_up)
         self._draw()
 
     @property
@@ -70,6 +70,7 @@ class Confirm(ModalScreen[bool | None]):
         """No key goes further: the one that closes the dialog would be looked up in the screen behind it as well."""
         event.stop()
         event.prevent_default()
+        self._patience.reset()
         if event.key == "escape" or (event.key == "n" and self.question.word is None):
             self.action_no()
         elif event.key == COPY and self.question.command:
@@ -109,6 +110,8 @@ class Confirm(ModalScreen[bool | None]):
         self._wrong = False
         if event.key == "backspace":
             self.typed = self.typed[:-1]
+        elif event.key == "ctrl+u":  # as in every other line that is typed here
+            self.typed = ""
         elif event.key == "enter":
             self._wrong = bool(self.typed) and self.typed != self.question.typed
             if self.typed == self.question.typed:

@@ -34,7 +34,8 @@ The exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. What is always judged:
   CRITICAL  no daemon, or no answer; all databases or job servers down; a pool
             with nobody running; a pool that backs off, because its children die
   WARNING   one of several of them down; fewer children than wanted; draining,
-            stopping; jobs waiting in a paused class, however many and long
+            stopping; jobs waiting in a paused class, however many and long, or
+            for a pool that is scaled to 0
   UNKNOWN   the daemon is starting or has not counted its jobs yet; a class that
             it does not have; a wrong option. Anything worse goes before.
 """

@@ -34,7 +34,7 @@ from wmtui.verbs.jobs import PAGE, positive
 WHICH = {"open": False, "retried": True, "both": None}
 
 
-def show_list(page: FailedPage) -> list[str]:
+def show_list(page: FailedPage, none: str = "no failed jobs") -> list[str]:
     heads = ["ID", "FAILED AT", "TRIES", "CLASS", "JOB", "ERROR"]
     rows = [
         (
@@ -47,7 +47,7 @@ def show_list(page: FailedPage) -> list[str]:
         )
         for record in page.records
     ]
-    return table(heads, rows, "llr") if rows else ["no failed jobs"]
+    return table(heads, rows, "llr") if rows else [none]
 
 
 def show_record(record: FailedRecord) -> list[str]:
@@ -93,7 +93,7 @@ def _indented(text: str) -> list[str]:
     return [f"  {line}" for line in clean_block(text).rstrip("\n").split("\n")] if text else []
 
 
-def show_groups(reply: FailedGroups, now: float) -> list[str]:
+def show_groups(reply: FailedGroups, now: float, none: str = "no failed jobs") -> list[str]:
     heads = ["COUNT", "LAST", "FIRST", "FINGERPRINT", "NEWEST", "CLASS", "ERROR"]
     rows = [
         (
@@ -107,7 +107,7 @@ def show_groups(reply: FailedGroups, now: float) -> list[str]:
         )
         for group in reply.groups
     ]
-    return table(heads, rows, "rrr") if rows else ["no failed jobs"]
+    return table(heads, rows, "rrr") if rows else [none]
 
 
 def amount(number: int | None, at_least: bool) -> str:
@@ -143,6 +143,11 @@ def filter_of(args: Namespace) -> FailedFilter:
     )  # fmt: skip
 
 
+def none_of(args: Namespace) -> str:
+    """A class whose name was typed wrongly has no failed jobs, but that must not read as if there were none."""
+    return "no failed jobs" if filter_of(args) in (OPEN, FailedFilter()) else "no failed job matches these conditions"
+
+
 def when(text: str) -> float:
     """A moment as Unix seconds: "90s", "5m", "1.5h" or "7d" ago, Unix seconds themselves, or a date and time here. For
     argparse: raises ValueError."""
@@ -176,7 +181,7 @@ def confirm_delete(number: int | None, args: Namespace) -> bool:
 def _run_list(args: Namespace) -> int:
     with connect(args) as client:
         page = collect(client, args)
-    present(args, page, show_list)
+    present(args, page, lambda found: show_list(found, none_of(args)))
     if page.cursor is not None and not args.json:
         err(behind(page, "oldest" if args.oldest else "newest"))
     return 0
@@ -193,7 +198,7 @@ def behind(page: FailedPage, end: str) -> str:
 def _run_groups(args: Namespace) -> int:
     with connect(args) as client:
         reply: FailedGroups = client.call(GroupFailed(filter=filter_of(args), limit=args.limit))
-    present(args, reply, lambda groups: show_groups(groups, time.time()))
+    present(args, reply, lambda groups: show_groups(groups, time.time(), none_of(args)))
     if reply.partial and not args.json:
         looked = f"the newest {reply.scanned:,} records were looked at" if reply.scanned else "there are more groups"
         err(f"this is not everything: {looked}")

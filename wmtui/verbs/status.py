@@ -19,7 +19,7 @@ def show_status(status: Status) -> list[str]:
 def show_classes(classes: Sequence[JobClass]) -> list[str]:
     """With the workers on all hosts, where the queue knows them."""
     workers = any(each.queue.workers is not None for each in classes)
-    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "P50", "P95", "READY", "CLEARS", "DELAYED", "RUN"]
+    heads = ["CLASS", "DONE", "FAILED", "RETRIED", "JOBS/S", "LATE50", "LATE95", "READY", "CLEARS", "LATER", "RUN"]
     heads += ["WORKERS", ""] if workers else [""]
     rows = [
         (

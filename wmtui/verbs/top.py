@@ -86,4 +86,6 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--count", type=positive, metavar="N", help="leave after so many reports")
 
 
-VERBS = (Verb("top", "what goes on, as plain lines, again and again", _run, _arguments),)
+ABOUT = "what goes on, as plain lines, again and again; of a later report what has changed"
+
+VERBS = (Verb("top", ABOUT, _run, _arguments),)

@@ -107,7 +107,8 @@ class Failed(View):
         failed = self.session.status.failed.count if self.session.status else None
         asked, at = self._groups_of
         stale = failed != asked or self.session.groups is None
-        if self.grouped and stale and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
+        due = self.session.groups_old or (stale and now - at >= GROUPS_SECONDS)
+        if self.grouped and due and not self.console_app.disconnected:
             self._ask_groups()
 
     # -- filter and groups -------------------------------------------------------------------------------------------
@@ -159,7 +160,9 @@ class Failed(View):
             said = f"class={group.class_name} {group.error}" if group.class_name else group.error or "older"
             self.show_groups(False)
             self._around = self.session.failed.filter, self.session.failed_text
-            self.narrow(in_group(self.session.failed.filter, group), clean(said))
+            asked, around = self._around
+            text = around if asked.fingerprint is not None else f"{around} {clean(said)}".lstrip()
+            self.narrow(in_group(asked, group), text)
         elif target.pane == "failed" and target.key is not None:
             opening.record(self.console_app, str(target.key))
 
@@ -218,7 +221,7 @@ class Failed(View):
         session = self.session
         asked = session.failed.filter
         failed = session.status.failed.count if session.status else None
-        self._groups_of = (failed, self.console_app.now())
+        self._groups_of, session.groups_old = (failed, self.console_app.now()), False
 
         def take(found: FailedGroups) -> None:
             if session.failed.filter == asked:

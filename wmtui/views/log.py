@@ -161,7 +161,10 @@ class Log(View):
             self._ask_deep(lambda: self._go(step))
         else:
             where = f"in the last {len(self._kept):,} lines" if step <= 0 else "further down"
-            self.console_app.say(f"{self.finding.words!r} is not {where}")
+            said = f"{self.finding.words!r} is not {where}"
+            if not self.finding.positions and LEVELS[self.level][2] == "log":  # a job's error is only there
+                said += f"; {self.console_app.keys.shown('level')} leads to the error log"
+            self.console_app.say(said)
 
     def _edge(self, side: int) -> bool:
         """The first line: of all that are kept."""

@@ -6,10 +6,11 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wmtui import alerts, childrows, failedrows, opening, poolrows, totals
+from wmtui import alerts, childrows, failedrows, opening, poolrows, queuerows, totals
 from wmtui.cells import Rows
 from wmtui.formatting import count as counted
 from wmtui.lens import sort_title
+from wmtui.printing import clean
 from wmtui.undercursor import Target
 from wmtui.views.base import View
 from wmtui.widgets.linetable import LineTable
@@ -54,6 +55,22 @@ class Overview(View):
 
     def failed_records(self) -> Sequence[Any]:
         return self.session.recent()
+
+    def note(self) -> str:
+        """After a scaling somebody watches whether the backlog goes, and the table has no room for that."""
+        target = self.target
+        status, each, pool = target.status, target.job_class(), target.pool()
+        if (said := super().note()) or status is None or target.pane != "pools" or pool is None:
+            return said
+        trend = self.session.trend
+        if each is not None:
+            backlog, name = queuerows.backlog(each, status, trend), clean(each.name)
+            return f"{name}: {backlog}{target.told().removeprefix(name)}" if backlog else ""
+        if pool.error:  # that comes first
+            return ""
+        classes = [one for one in status.classes if one.name in pool.workers]
+        found = [(clean(one.name), queuerows.backlog(one, status, trend)) for one in classes]
+        return "; ".join(f"{name}: {backlog}" for name, backlog in found if backlog)
 
     def paint(self) -> None:
         app, status = self.console_app, self.session.shown

@@ -51,6 +51,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """The cursor stays on its key; where that is gone, on its position. `total`: of how many these are the part
         that is known here, `skipped` of them stand before it (None: not known how many)."""
         before, key = self._rows, self.cursor_key
+        part = self._part()
         self._rows, self._total, self._skipped = rows, total, skipped
         if not (self._follow_top and self._cursor == 0 and self.screen.focused is not self):
             self._cursor = self._position(key)
@@ -63,6 +64,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
         else:
             self._refresh_changed(before)
+            if self._part() != part:
+                self.refresh_line(round(self.scroll_offset.y))  # the titles: the only line that does not scroll
         if key != self.cursor_key:
             self.post_message(CursorMoved(self.pane, self.cursor_key))
 
