@@ -1,8 +1,10 @@
 """Lines of cells: header, banners, status, hints."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -66,11 +68,15 @@ class TextLines(Widget):
     def _set(self, lines: list[list[Run]]) -> None:
         if lines == self._lines:
             return
-        if len(lines) != len(self._lines) and self._most > 1:
+        before, self._lines = self._lines, lines
+        if len(lines) != len(before) and self._most > 1:
             self.styles.height = len(lines)
             self.set_class(bool(lines), "-filled")
-        self._lines = lines
-        self.refresh()
+            self.refresh()
+            return
+        for y, (line, was) in enumerate(zip_longest(lines, before)):
+            if line != was:  # the others would be sent again as they are
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
         runs = self._lines[y] if y < len(self._lines) else []
