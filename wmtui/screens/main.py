@@ -101,6 +101,7 @@ class MainScreen(ConsoleScreen):
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         self.view.cursor_moved(event.pane)
+        self.view.rows_came(event.pane)
         self._paint_status()
 
     def on_spreads_changed(self, event: SpreadsChanged) -> None:
@@ -291,4 +292,5 @@ class MainScreen(ConsoleScreen):
         self.console_app.action_help()
 
     def action_detach(self) -> None:
-        self.console_app.action_detach()
+        if not self.view.cancel_ahead():
+            self.console_app.action_detach()

@@ -163,6 +163,11 @@ class Failed(View):
         elif target.pane == "failed" and target.key is not None:
             opening.record(self.console_app, str(target.key))
 
+    def waits_for_rows(self) -> bool:
+        if self.grouped:
+            return self.session.groups is None
+        return not self.session.failed.records and self._asking is self.session
+
     def action_retry_all(self) -> None:
         self.console_app.steering.bulk("retry", self.session.failed.filter, self.session.failed_text)
 

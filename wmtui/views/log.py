@@ -240,6 +240,9 @@ class Log(View):
         if line := self._line():
             opening.log_line(self.console_app, line)
 
+    def waits_for_rows(self) -> bool:
+        return self._asking and not self._kept
+
     def action_copy(self) -> None:
         if line := self._line():
             self.console_app.copy(clean(line))
