@@ -150,7 +150,10 @@ class ConsoleApp(App[None]):
         if session.ended:
             said = bulkwords.end(session.ended)
             session.failed.forget()  # what it did to them is not to be seen in what is here
-            session.groups = None
+            session.groups_stale = True
+            Desk(self, session).bulk_ended(session.ended)
+            if session is self.session:
+                self.main.failed_view.groups_changed()
         if said:
             self.say(said if len(self.sessions) == 1 else f"{session.called}: {said}")
         if session is not self.session:

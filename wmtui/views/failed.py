@@ -89,6 +89,7 @@ class Failed(View):
             if found is None:
                 return "groups: asking ..."
             part = f", of the newest {found.scanned or 0:,} failed jobs" if found.partial else ""
+            part += ", asking anew ..." if session.groups_stale else ""
             groups = f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
             return f"{groups}: {self.target.detail()}" if found.groups else groups
         if session.failed.partial:
@@ -103,10 +104,19 @@ class Failed(View):
             self._ask_groups()
         self.cursor_moved("failed")
 
+    def groups_changed(self) -> None:
+        """What is here stays to be seen, dimmed, until the daemon has made them anew."""
+        if self.grouped and self.main.view is self:
+            self._ask_groups()
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        super().set_dimmed(dimmed)
+        self.groups.set_dimmed(dimmed or self.session.groups_stale)
+
     def tick(self, now: float) -> None:
         failed = self.session.status.failed.count if self.session.status else None
         asked, at = self._groups_of
-        stale = failed != asked or self.session.groups is None
+        stale = failed != asked or self.session.groups is None or self.session.groups_stale
         if self.grouped and stale and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
             self._ask_groups()
 
@@ -122,7 +132,7 @@ class Failed(View):
     def narrow(self, asked: FailedFilter, said: str) -> None:
         session = self.session
         session.failed.narrow(asked)
-        session.failed_text, session.groups = said, None
+        session.failed_text, session.groups, session.groups_stale = said, None, False
         self.unmark()
         if session.status is not None:
             session.failed.merge(session.status.failed)
@@ -227,8 +237,9 @@ class Failed(View):
 
         def take(found: FailedGroups) -> None:
             if session.failed.filter == asked:
-                session.groups = found
+                session.groups, session.groups_stale = found, False
                 self.paint()
+                self.set_dimmed(self.console_app.disconnected)
                 self.console_app.notice_changed()
 
         self.console_app.send(GroupFailed(filter=asked), take)
