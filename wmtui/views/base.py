@@ -217,6 +217,8 @@ class View(Vertical):
             self.paint()
             order = "" if not lens.sorted_by else (", most first" if lens.descending else ", least first")
             self.console_app.say(f"sorted by {self.pane.title_of(lens.sort.column)}{order}")
+        elif pane == "failed":
+            self.console_app.say("these are the newest; the Failed view (4) shows the oldest first, too")
 
     def sort_by(self, column: str) -> None:
         """Raises UsageError."""
