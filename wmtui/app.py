@@ -227,9 +227,9 @@ class ConsoleApp(App[None]):
     # -- saying ------------------------------------------------------------------------------------------------------
 
     def say(self, text: str, error: bool = False) -> None:
-        """In the status line; an error that does not fit there also over the screen."""
+        """In the status line; an error that does not fit into that of a text also over it."""
         self.saying.say(text, error)
-        if error and len(text) > self.size.width - len("! "):
+        if error and self.screen is not self.main and len(text) > self.size.width - len("! "):
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
 

@@ -119,7 +119,9 @@ class Failed(View):
             part = f", of the newest {found.scanned or 0:,} failed jobs" if found.partial else ""
             part += ", asking anew ..." if session.groups_stale else ""
             groups = f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
-            return f"{groups}: {self.target.detail()}" if found.groups else groups
+            if (group := self.target.group()) is None:
+                return groups
+            return f"{groups}; this one's newest is {clean(f'{group.newest}: {group.example or group.error}')}"
         if session.failed.partial:
             looked = f"{session.failed.scanned or 0:,}"
             return f"{said}{self.total()} found in the first {looked} rows; down goes on, f groups them all"
