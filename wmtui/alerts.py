@@ -1,7 +1,7 @@
 """All that is wrong with a daemon now, the gravest first: what a monitor would ring for, and what will be wrong soon.
 Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -18,9 +18,10 @@ NEWS_SECONDS = 60.0
 """What failed within them fails now."""
 
 
-def wrongs(status: Status, trend: Trend) -> list[Reason]:
+def wrongs(status: Status, trend: Trend, again: Mapping[str, int] | None = None) -> list[Reason]:
     """Jobs that wait because their pool was drained, or scaled to 0, stand first: whatever else they cause is due to
-    that. Then the gravest; what a banner says already stands at the end."""
+    that. Then the gravest; what a banner says already stands at the end. `again`: by class, how many of what was given
+    up lately had been retried by whoever asks."""
     short = [each for pool in status.pools for each in _short(pool, status, trend)]
     told = {name for each in short for name in each.classes}
     # What is told of a class that grows tells its age too.
@@ -30,7 +31,7 @@ def wrongs(status: Status, trend: Trend) -> list[Reason]:
     quiet = structs.replace(status, backend=Backend(name="", ok=True), pools=manned, classes=rest)
     judged = [*judge(quiet, Thresholds()).reasons, *(each.reason for each in short)]
     ranked = sorted(judged, key=lambda reason: -SEVERITY.index(reason.state))
-    found = [*_left_alone(status), *ranked, *_failing(status)]
+    found = [*_left_alone(status), *ranked, *_failing(status, again or {})]
     if status.backend.ok and pools == status.pools and all(each.queue.ready is not None for each in rest):
         return found
     also = judge(structs.replace(status, classes=rest), Thresholds()).reasons
@@ -110,22 +111,25 @@ def _waiting(classes: Sequence[JobClass]) -> str:
 # -- classes of which jobs are given up -------------------------------------------------------------------------------
 
 
-def _failing(status: Status) -> list[Reason]:
+def _failing(status: Status, again: Mapping[str, int]) -> list[Reason]:
     """Classes of which jobs were given up lately, the one with most of them first: nothing that a monitor would ring
     for, but the next thing to look at. Whose records are all gone, or retried, was looked at."""
     known = status.classes if status.failed.count != 0 else []
     failing = [each for each in known if each.lately.failed and each.open != 0]
     ranked: Sequence[JobClass] = sorted(failing, key=lambda each: -each.lately.failed)
-    return [Reason(State.WARNING, _given_up(each, status)) for each in ranked]
+    return [Reason(State.WARNING, _given_up(each, status, again.get(each.name, 0))) for each in ranked]
 
 
-def _given_up(each: JobClass, status: Status) -> str:
+def _given_up(each: JobClass, status: Status, again: int) -> str:
+    """A job that was retried and fails again is given up again: it is told, lest it look like another one."""
     lately = each.lately
     share = lately.failed / max(1, lately.failed + lately.completed)
     of_all = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "<1 %"
     span = f"{lately.seconds / 60:.0f} min" if lately.seconds >= 120 else f"{lately.seconds} s"
     ago = 0.0 if lately.failed_at is None else status.now - lately.failed_at
-    parts = [f"{each.name}: {lately.failed:,} given up in {span}", f"{of_all} of its jobs"]
+    some = "all" if again >= lately.failed else f"{again:,}"
+    retried = f" ({some} of them again, after a retry)" if again else ""
+    parts = [f"{each.name}: {lately.failed:,} given up in {span}{retried}", f"{of_all} of its jobs"]
     parts += [f"the last {ago // 60:.0f} min ago"] if ago > NEWS_SECONDS else []
     newest = next((record for record in status.failed.recent if record.class_name == each.name), None)
     which = "; the newest: " if lately.failed > 1 else ": "  # the others may have failed of something else

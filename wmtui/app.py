@@ -150,7 +150,10 @@ class ConsoleApp(App[None]):
         if session.ended:
             said = bulkwords.end(session.ended)
             session.failed.forget()  # what it did to them is not to be seen in what is here
-            session.groups_old = True
+            session.groups_stale = True
+            Desk(self, session).bulk_ended(session.ended)
+            if session is self.session:
+                self.main.failed_view.groups_changed()
         if said:
             self.say(said if len(self.sessions) == 1 else f"{session.called}: {said}")
         if session is not self.session:
@@ -224,9 +227,9 @@ class ConsoleApp(App[None]):
     # -- saying ------------------------------------------------------------------------------------------------------
 
     def say(self, text: str, error: bool = False) -> None:
-        """In the status line; an error that does not fit there also over the screen."""
+        """In the status line; an error that does not fit into that of a text also over it."""
         self.saying.say(text, error)
-        if error and len(text) > self.size.width - len("! "):
+        if error and self.screen is not self.main and len(text) > self.size.width - len("! "):
             self.notify(clean(text), severity="error", timeout=TOAST_SECONDS, markup=False)
         self.notice_changed()
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from wmtui.loading import loading
+
 if TYPE_CHECKING:
     from wmtui.verbs.base import Verb
 
@@ -107,12 +109,14 @@ def modules_for(argv: Sequence[str]) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """The exit code; argparse leaves by SystemExit(2), of `check` 3."""
-    from wmcore.errors import WmError
-    from wmtui import printing
+    words = sys.argv[1:] if argv is None else argv
+    with loading():
+        from wmcore.errors import WmError
+        from wmtui import printing
 
+        verbs = verbs_of(modules_for(words))
     try:
-        words = sys.argv[1:] if argv is None else argv
-        args = parse(words, verbs_of(modules_for(words)))
+        args = parse(words, verbs)
         code: int = args.run(args)
         sys.stdout.flush()
     except WmError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wmcore.errors import WmError
-from wmcore.protocol.messages import FailedSummary, LookFailed, Request, Status
+from wmcore.protocol.messages import Bulk, FailedPage, FailedSummary, LookFailed, Request, Status
 from wmtui.failedlist import FailedList
 from wmtui.printing import clean
 from wmtui.questions import Question
@@ -66,7 +66,10 @@ class Desk:
     def look_at_retries(self) -> None:
         """What has become of them? Nothing is said where the daemon is too old to know."""
         session, now = self._session, self._app.now()
-        if session.disconnected(now) or not (ids := session.retries.due(now)):
+        if session.disconnected(now):
+            return
+        self._look_at_bulk(now)
+        if not (ids := session.retries.due(now)):
             return
 
         def take(records: list[FailedSummary]) -> None:
@@ -76,6 +79,30 @@ class Desk:
             self._app.picture_changed()  # a record that is read, too
 
         self.send(LookFailed(ids=ids), take, lambda error: None)
+
+    def bulk_begun(self, run: Bulk) -> None:
+        self._session.bulk_fates.begun(run)
+
+    def bulk_ended(self, run: Bulk) -> None:
+        """From now on it is looked at what becomes of the jobs that it put back."""
+        fates, now = self._session.bulk_fates, self._app.now()
+
+        def take(page: FailedPage) -> None:
+            if said := fates.found(page, now):
+                self.say(said)
+
+        if (request := fates.asks(run)) is not None:
+            self.send(request, take, lambda error: None)
+
+    def _look_at_bulk(self, now: float) -> None:
+        fates = self._session.bulk_fates
+
+        def take(records: list[FailedSummary]) -> None:
+            if said := fates.take(records, ids, now):
+                self.say(said)
+
+        if ids := fates.due(now):
+            self.send(LookFailed(ids=ids), take, lambda error: None)
 
     def deleted(self, ids: set[str]) -> None:
         self._session.deleted(ids)

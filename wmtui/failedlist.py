@@ -107,6 +107,13 @@ class FailedList(Stretch[FailedSummary]):
         counted = self.count is not None and not self.at_least and self.count < COUNT_LIMIT
         return (self.count or 0) - self.listed if counted and self.cursor is None else None
 
+    def behind(self) -> int | None:
+        """How many stand behind the last record that is here; None: nobody has counted so far."""
+        if self.cursor is None:
+            return 0
+        counted = self.count is not None and not self.at_least and self.count < COUNT_LIMIT
+        return max(0, (self.count or 0) - self.listed) if counted and self.before is None else None
+
     @property
     def listed(self) -> int:
         """How many of those that are counted are here."""

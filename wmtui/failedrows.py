@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.formatting import age, moment
+from wmtui.lens import Lens, Sort
 from wmtui.printing import clean
 from wmtui.retries import in_front
 
@@ -27,6 +28,14 @@ GROUP_COLUMNS = (
     Column("error", Cell("ERROR"), 24, most=400),
     Column("example", Cell("NEWEST SAID"), 24, rank=5, most=400),
 )
+
+FAILED_LENS = Lens({}, (Sort("when", descending=True),))
+"""By time only: the list comes by pages, which the database serves from its two ends."""
+
+GROUP_LENS = Lens({}, (
+    Sort("count", descending=True), Sort("last", lambda group: -group.last), Sort("first", lambda group: -group.first),
+    Sort("class", lambda group: group.class_name or ""),
+))  # fmt: skip
 
 
 def failed_rows(records: Sequence[FailedSummary], now: float) -> Rows:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-_FAIL = "jobs given up for good"
+_FAIL = "jobs given up for good (one that is retried and fails again, once more)"
 _LATE = "how late jobs of the last 60 s were started"
 
 MEANINGS: Mapping[str, Mapping[str, str]] = {

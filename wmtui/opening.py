@@ -14,7 +14,7 @@ from wmcore.protocol.messages import (
     ListJobs,
     QueuedJob,
 )
-from wmtui import alerts, recordtext
+from wmtui import recordtext
 from wmtui.screens.record import RecordScreen
 from wmtui.screens.textpage import TextPage
 
@@ -66,7 +66,7 @@ def wrongs(app: "ConsoleApp") -> None:
     session = app.session
 
     def text() -> Text:
-        return recordtext.wrongs_text(alerts.wrongs(session.shown, session.trend) if session.shown else [], app.glyphs)
+        return recordtext.wrongs_text(session.wrongs(session.shown) if session.shown else [], app.glyphs)
 
     app.push_screen(TextPage(f"all that is wrong with {session.called}", text))
 

@@ -1,6 +1,7 @@
 """The failed jobs that this console has had run again: nobody retries who does not want to know what became of it. They
 stay in the lists, dimmed, until all has come of them that can. Pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
@@ -12,11 +13,13 @@ from wmtui.printing import clean
 
 MOST = 200
 """Looked after at once; more are what the filter retried:yes is for."""
+MOST_AGAIN = 1_000
 UNSETTLED = (Fate.WAITING, Fate.RUNNING)
 WORDS = {
     Fate.WAITING: "waits", Fate.RUNNING: "runs", Fate.DONE: "done", Fate.FAILED: "failed again",
     Fate.GONE: "not in the queue any more", Fate.UNKNOWN: "not to be found",
 }  # fmt: skip
+SEVERAL = {"waits": "wait", "runs": "run"}
 LOOK_SECONDS = 1.0
 SLOWER = 10
 """What waits for long is looked at more seldom: after a tenth of the time again."""
@@ -47,17 +50,24 @@ def fate(record: FailedSummary | FailedRecord) -> str:
 
 
 class Retries:
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST, before: "Retries | None" = None) -> None:
+        """`before`: of what failed again it is still known."""
+        self._most = most
         self._records: dict[str, FailedSummary] = {}
         self._begun = self._looked = 0.0
+        self._again: dict[str, tuple[str, float]] = dict(before._again) if before is not None else {}
 
     def add(self, records: Iterable[FailedSummary], now: float) -> None:
-        for record in records:
-            self._records[record.id] = msgspec.structs.replace(
-                record, retried_as=record.retried_as or "?", retried_at=now, fate=Fate.WAITING, failed_as=None
-            )
-        self._records = dict(list(self._records.items())[-MOST:])
+        waiting = {"retried_at": now, "fate": Fate.WAITING, "failed_as": None}
+        replace = msgspec.structs.replace
+        self.watch([replace(each, retried_as=each.retried_as or "?", **waiting) for each in records], now)
+
+    def watch(self, records: Iterable[FailedSummary], now: float) -> None:
+        """They were retried, and this is what is known of it."""
+        self._records |= {record.id: record for record in records}
+        self._records = dict(list(self._records.items())[-self._most :])
         self._begun = self._looked = now
+        self._note_again()
 
     def drop(self, ids: Collection[str]) -> None:
         for each in ids:
@@ -89,6 +99,7 @@ class Retries:
         before = {each.id: each.fate for each in self.kept}
         self._records |= {each.id: each for each in looked if each.id in self._records and each.retried_as}
         self.drop(set(asked) - {each.id for each in looked})
+        self._note_again()
         after = {each.id: each.fate for each in self.kept}
         return self._said() if any(after[each] != before[each] for each in after) else ""
 
@@ -97,9 +108,31 @@ class Retries:
         if len(kept) == 1:
             again = f" as {clean(kept[0].failed_as)}" if kept[0].failed_as else ""
             return f"{clean(kept[0].id)}, retried: {word(kept[0])}{again}"
-        fates = [word(each) for each in kept]
-        told = [f"{fates.count(each)} {each}" for each in WORDS.values() if each in fates]
-        return f"{len(kept)} retried: {', '.join(told)}"
+        return f"{len(kept)} retried: {self.tally()}"
+
+    def tally(self) -> str:
+        fates = Counter(map(word, self.kept))
+        told = [(fates[each], each) for each in WORDS.values() if fates[each]]
+        return ", ".join(f"{n:,} {each if n == 1 else SEVERAL.get(each, each)}" for n, each in told)
+
+    @property
+    def ended(self) -> int:
+        """Of so many it is known what became of them."""
+        return sum(each.fate not in UNSETTLED for each in self._records.values())
+
+    @property
+    def settled(self) -> bool:
+        return self.ended == len(self._records)
+
+    def _note_again(self) -> None:
+        """It counts as given up anew, long after the record that was retried has left the list."""
+        failed = [each for each in self._records.values() if each.fate == Fate.FAILED and each.retried_at is not None]
+        self._again |= {each.id: (each.class_name, each.retried_at or 0.0) for each in failed}
+        self._again = dict(list(self._again.items())[-MOST_AGAIN:])
+
+    def again(self, since: float) -> dict[str, str]:
+        """Records whose retry, after `since`, has failed, and of which class they are."""
+        return {each: name for each, (name, retried_at) in self._again.items() if retried_at >= since}
 
 
 def among(records: Sequence[FailedSummary], kept: Sequence[FailedSummary], oldest: float) -> list[FailedSummary]:

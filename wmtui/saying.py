@@ -59,6 +59,11 @@ class Saying:
             self._notice = None
 
     @property
+    def unsolved(self) -> bool:
+        """Is it an error that is said?"""
+        return self._notice is not None and self._notice.error
+
+    @property
     def unread_error(self) -> bool:
         """Nothing of less weight may be said over it."""
         return self._notice is not None and self._notice.error and not self._notice.read(self._now())

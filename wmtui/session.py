@@ -1,13 +1,17 @@
 """One daemon as this console knows it: its connection, its picture, the lists that were fetched from it."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wmcore.protocol.messages import Bulk, FailedGroups, FailedSummary, HelloReply, QueuedJob, Status
+from wmtui import alerts
+from wmtui.bulkfates import BulkFates
 from wmtui.failedlist import FailedList
 from wmtui.feed import Connecting, Feed, Frame, Greeted, Lost, News
 from wmtui.formatting import stopwatch
+from wmtui.judging import Reason
 from wmtui.naming import Name, name_of
 from wmtui.picture import Link, Phase, Picture
 from wmtui.printing import clean
@@ -26,8 +30,9 @@ class Session:
         self.failed = FailedList()
         self.failed_text = ""  # its filter, as it was typed
         self.groups: FailedGroups | None = None
-        self.groups_old = False  # a bulk run has changed them
+        self.groups_stale = False  # a bulk run has ended since
         self.retries = Retries()
+        self.bulk_fates = BulkFates()
         self.jobs: Stretch[QueuedJob] = Stretch()
         self.jobs_of: str | None = None  # the class; "": all of them
         self.jobs_text = ""  # their filter, as it was typed
@@ -73,6 +78,18 @@ class Session:
         said = self.retries.take(records, asked)
         self.failed.keep(self.retries.kept)
         return said
+
+    def wrongs(self, status: Status) -> list[Reason]:
+        """With what this console knows besides."""
+        return alerts.wrongs(status, self.trend, self.failed_again())
+
+    def failed_again(self) -> Mapping[str, int]:
+        """By class: how many of the retries of this console that its figure of what was given up lately has in it."""
+        if self.shown is None:
+            return {}
+        seconds = max((each.lately.seconds for each in self.shown.classes), default=0)
+        since = self.shown.now - seconds
+        return Counter((self.retries.again(since) | self.bulk_fates.retries.again(since)).values())
 
     def leave_settled(self) -> None:
         """Whoever opens the list anew wants to see what is open."""

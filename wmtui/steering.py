@@ -153,6 +153,7 @@ class Steering:
 
     def _start_bulk(self, question: Question, action: str, asked: FailedFilter, expected: int, at_least: bool) -> None:
         def told(run: Bulk) -> None:
+            self._desk.bulk_begun(run)
             self._desk.say(f"{action} of {plural(run.total, 'job')} has begun; b stops it")
 
         self._do(question, StartBulk(action=action, filter=asked, expected=expected, at_least=at_least), told)

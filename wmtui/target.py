@@ -1,8 +1,8 @@
 """TARGET: which daemon is meant. A socket, a conf.yml, ssh://HOST; without one, the daemon that runs here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from wmcore import paths
 from wmcore.errors import NoDaemon, UsageError, WmError
@@ -18,8 +18,7 @@ Where = Path | SshTarget
 """What a TARGET stands for: a socket on this host, or a daemon on another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An announced daemon: what it says of itself, or why it could not be asked."""
 
     socket: Path

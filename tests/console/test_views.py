@@ -45,7 +45,7 @@ async def test_a_number_key_for_each_view(daemon: Daemon) -> None:
     async with console(daemon) as c:
         for number, (name, words) in enumerate((
             ("Overview", "jobs/s"), ("Children", "SLOT"), ("Queue", "CLEARS"), ("Failed 12!", "FAILED"),
-            ("Log", "all lines; following"), ("Fleet 1", "B/RUN/N"),
+            ("Log", "every level; following"), ("Fleet 1", "B/RUN/N"),
         ), 1):  # fmt: skip
             await c.press(str(number))
             await c.sees(f"[{number} {name}]")
@@ -302,7 +302,7 @@ async def test_a_job_is_found_by_its_id_and_by_its_uniqkey(daemon: Daemon) -> No
         await typed(c, "jobs --uniqkey Q")
         await c.sees("jobs of all classes, the oldest first, filter uniqkey:Q")
         await c.press("l")
-        await c.sees("LOG: all lines, with 'job:0-7'")
+        await c.sees("LOG: every level, with 'job:0-7'")
 
 
 # -- failed -----------------------------------------------------------------------------------------------------------
@@ -522,11 +522,11 @@ async def test_the_log_is_searched_upwards_and_down(daemon: Daemon) -> None:
         await c.press("n", "n")
         await c.sees("'rare' is not further down")
         await c.press("escape")
-        await c.sees("all lines; not following")
+        await c.sees("every level; not following")
         await c.press("ampersand")
         await c.fill("job:0-7")
         await c.until(lambda: c.app.main.log_view.table.row_count == 11)
-        await c.sees("LOG: all lines, with 'job:0-7'")
+        await c.sees("LOG: every level, with 'job:0-7'")
 
 
 async def test_a_search_for_an_error_is_told_of_the_other_log(daemon: Daemon) -> None:
@@ -573,8 +573,10 @@ async def test_the_first_line_of_the_log_is_of_all_that_are_kept(daemon: Daemon)
     async with console(daemon) as c:
         await c.press("5")
         await c.sees("line 999")
+        await c.sees("/last 200")
         await c.press("home")
         await c.sees("▸I  12:00:00 line 0")
+        await c.sees("1-19/1000")
         await c.sees("not following")
 
 

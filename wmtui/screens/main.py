@@ -28,6 +28,8 @@ from wmtui.widgets.prompt import Prompt
 from wmtui.widgets.textline import TextLines
 
 MOST_BANNERS = 5
+ERROR_LINES = 3
+"""What went wrong is said in full; whatever else the status line says is cut, lest the lists above it jump."""
 MOST_BACK = 20
 
 
@@ -52,7 +54,7 @@ class MainScreen(ConsoleScreen):
         with ContentSwitcher(initial="overview", id="views"):
             yield from self.views
         yield self.prompt
-        yield TextLines(glyphs, "status")
+        yield TextLines(glyphs, "status", ERROR_LINES)
         yield TextLines(glyphs, "hints")
 
     @property
@@ -101,6 +103,7 @@ class MainScreen(ConsoleScreen):
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         self.view.cursor_moved(event.pane)
+        self.view.rows_came(event.pane)
         self._paint_status()
 
     def on_spreads_changed(self, event: SpreadsChanged) -> None:
@@ -121,9 +124,10 @@ class MainScreen(ConsoleScreen):
         told = Cell(view.note() or view.target.told(), "dim")
         notice = app.notice_cell()
         cell = self._typed() or pending or progress or notice or marked or told
-        narrowed = cell in (notice, marked) and view.filter_text()
+        wrong = cell is notice and app.saying.unsolved
+        narrowed = cell in (notice, marked) and not wrong and view.filter_text()
         filtered = [Cell(f"/{clean(view.filter_text())}", "reverse")] if narrowed else []
-        self._lines("status").set_lines([[*filtered, cell]])
+        self._lines("status").set_lines([[*filtered, cell]], ERROR_LINES if wrong else 1)
         each, pool = view.target.job_class(), view.target.pool()
         states = [name for name, so in (
             ("typing", self.prompt.kind),
@@ -291,4 +295,5 @@ class MainScreen(ConsoleScreen):
         self.console_app.action_help()
 
     def action_detach(self) -> None:
-        self.console_app.action_detach()
+        if not self.view.cancel_ahead():
+            self.console_app.action_detach()

@@ -73,6 +73,8 @@ class RecordScreen(Reading):
             return
         app = self.console_app
         position = app.failed.find(self.failed_id)
+        if position is not None and app.main.failed_view.oldest_first:
+            position = len(app.failed.records) - 1 - position
         where = "" if position is None else f"{position + 1:,} of {app.main.failed_view.total()}"
         waiting = self.record is None or self.record.id != self.failed_id
         title = [Cell(f"failed job {clean(self.failed_id)}", "bold"), Cell(where)]
@@ -91,6 +93,8 @@ class RecordScreen(Reading):
 
     def action_turn(self, step: int) -> None:
         """To the next or previous record of the list, as it is now."""
+        if self.console_app.main.failed_view.oldest_first:
+            step = -step
         records = self.console_app.failed.records
         position = self.console_app.failed.find(self.failed_id)
         if position is None or not 0 <= position + step < len(records):

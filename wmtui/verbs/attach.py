@@ -7,6 +7,7 @@ from pathlib import Path
 from wmcore.errors import UsageError
 from wmcore.protocol.messages import Hello
 from wmtui import keymap, target
+from wmtui.loading import loading
 from wmtui.verbs.base import Verb
 
 # Textual reads these when it is imported. Its ANSI theme follows the terminal's own colours; no animation, because
@@ -41,7 +42,8 @@ def _run(args: Namespace) -> int:
             client.call(Hello())
     os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     os.environ.update(TEXTUAL)
-    from wmtui.app import run
+    with loading():
+        from wmtui.app import run
 
     only_one = len(daemons) == 1 and not named
     return run(daemons, read_only=args.read_only, ascii_only=args.ascii, only_one=only_one, keys=keys)

@@ -2,8 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wmcore.protocol.blocking import Client
 from wmcore.protocol.messages import Request
@@ -17,8 +16,7 @@ def no_arguments(parser: ArgumentParser) -> None:
     """For verbs that take none of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(NamedTuple):
     name: str
     help: str
     run: Callable[[Namespace], int]  # the exit code; raises WmError

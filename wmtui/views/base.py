@@ -38,6 +38,7 @@ class View(Vertical):
         self.led_in_by = ""
         """The filter with which a key of another view led here: out of it means back there."""
         self._arranged: dict[str, object] = {}
+        self._ahead: LineTable | None = None  # enter was pressed in it before its rows had come
 
     @property
     def console_app(self) -> "ConsoleApp":
@@ -129,6 +130,9 @@ class View(Vertical):
             app.set_pending(None)
             if pool is not None:
                 app.steering.scale(pool, to)
+        elif self.waits_for_rows():
+            self._ahead = self.pane
+            app.say(f"asking ...; its first row opens when it is there, {app.keys.shown('detach')} cancels that")
         else:
             app.unsay()
             self.open_row(target)
@@ -136,7 +140,30 @@ class View(Vertical):
     def open_row(self, target: Target) -> None:
         """Go into what the cursor is on."""
 
+    def waits_for_rows(self) -> bool:
+        """Has the list that the keys act on been asked for, and is not there yet?"""
+        return False
+
+    def rows_came(self, pane: str) -> None:
+        """What was typed ahead is done, if its reader has not gone elsewhere."""
+        ahead = self._ahead
+        if ahead is None or ahead.pane != pane or not ahead.rows:
+            return
+        self._ahead = None
+        if ahead is self.pane and self.main.view is self and self.screen.is_current:
+            self.action_open()
+
+    def cancel_ahead(self) -> bool:
+        """Was something about to open? Whoever typed the key that closes it means that, and not the console."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or ahead is not self.pane or not self.waits_for_rows():
+            return False
+        self.console_app.say(f"nothing will open; {self.console_app.keys.shown('detach')} again leaves the console")
+        return True
+
     def action_back(self) -> None:
+        if self.cancel_ahead():
+            return
         if self.console_app.pending is not None:
             self.console_app.set_pending(None)
             self.console_app.say("discarded: nothing was changed")
@@ -190,6 +217,8 @@ class View(Vertical):
             self.paint()
             order = "" if not lens.sorted_by else (", most first" if lens.descending else ", least first")
             self.console_app.say(f"sorted by {self.pane.title_of(lens.sort.column)}{order}")
+        elif pane == "failed":
+            self.console_app.say("these are the newest; the Failed view (4) shows the oldest first, too")
 
     def sort_by(self, column: str) -> None:
         """Raises UsageError."""

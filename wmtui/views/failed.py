@@ -13,6 +13,7 @@ from wmtui import failedrows, opening
 from wmtui.failedlist import OPEN, in_group
 from wmtui.filtering import failed_filter
 from wmtui.formatting import count
+from wmtui.lens import sort_title
 from wmtui.printing import clean, plural
 from wmtui.recordtext import record_text
 from wmtui.session import Session
@@ -34,6 +35,7 @@ class Failed(View):
 
     def compose(self) -> ComposeResult:
         glyphs = self.console_app.glyphs
+        self.lenses = {"failed": failedrows.FAILED_LENS, "groups": failedrows.GROUP_LENS}
         self.failed = LineTable("failed", failedrows.FAILED_COLUMNS, glyphs)
         self.failed.edge = self._edge
         self.groups = LineTable("groups", failedrows.GROUP_COLUMNS, glyphs)
@@ -56,19 +58,45 @@ class Failed(View):
         now = status.now if status else 0.0
         known = session.failed
         total = "" if known.count == len(known.records) else self.total()
-        self.failed.set_rows(failedrows.failed_rows(known.records, now), total=total, skipped=known.skipped())
+        lens, glyphs = self.lenses["failed"], self.console_app.glyphs
+        rows = failedrows.failed_rows(lens.see(known.records), now)
+        skipped = known.behind() if self.oldest_first else known.skipped()
+        self.failed.set_rows(rows, sort_title(failedrows.FAILED_COLUMNS, lens, glyphs), total, skipped)
         none = "no failed jobs" if known.filter == OPEN else "nothing matches the filter (esc takes it away)"
         self.say_empty(self.failed, none if known.begun or known.count == 0 else "asking ...")
         self.keep_marks(self.failed)
         if self.grouped:
-            found = session.groups.groups if session.groups else []
+            lens = self.lenses["groups"]
+            found = lens.see(session.groups.groups if session.groups else [])
             self.say_empty(self.groups, "no failed jobs" if session.groups else "asking ...")
-            self.groups.set_rows(failedrows.group_rows(found, now))
+            titles = sort_title(failedrows.GROUP_COLUMNS, lens, glyphs)
+            self.groups.set_rows(failedrows.group_rows(found, now), titles)
         self.page.display = self.wide
         if self.page.display and self._beside[0]:
             self._show_beside()  # its retry may have ended
         if self._asking is None and not known.begun and (known.filter != OPEN or not known.records):
-            self._ask("first")
+            self._ask(self._at_top)
+
+    @property
+    def oldest_first(self) -> bool:
+        return self.lenses["failed"].turned
+
+    @property
+    def _at_top(self) -> Want:
+        """The page that the list begins with."""
+        return "last" if self.oldest_first else "first"
+
+    def _sorted(self, change: Any) -> None:
+        """The cursor goes to the top, where the oldest or the newest are: they may have to be asked for."""
+        before, pane = self.oldest_first, self.pane
+        super()._sorted(change)
+        if pane is not self.failed:
+            return
+        if before == self.oldest_first:
+            self.console_app.say("failed jobs stand by time: o turns them round; their groups (f) sort")
+        else:
+            self.console_app.say(f"the {'oldest' if self.oldest_first else 'newest'} first")
+            self.failed.action_edge(-1)
 
     @property
     def grouped(self) -> bool:
@@ -89,8 +117,11 @@ class Failed(View):
             if found is None:
                 return "groups: asking ..."
             part = f", of the newest {found.scanned or 0:,} failed jobs" if found.partial else ""
+            part += ", asking anew ..." if session.groups_stale else ""
             groups = f"{said}{plural(len(found.groups), 'group')} by class and error{part}"
-            return f"{groups}: {self.target.detail()}" if found.groups else groups
+            if (group := self.target.group()) is None:
+                return groups
+            return f"{groups}; this one's newest is {clean(f'{group.newest}: {group.example or group.error}')}"
         if session.failed.partial:
             looked = f"{session.failed.scanned or 0:,}"
             return f"{said}{self.total()} found in the first {looked} rows; down goes on, f groups them all"
@@ -103,12 +134,20 @@ class Failed(View):
             self._ask_groups()
         self.cursor_moved("failed")
 
+    def groups_changed(self) -> None:
+        """What is here stays to be seen, dimmed, until the daemon has made them anew."""
+        if self.grouped and self.main.view is self:
+            self._ask_groups()
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        super().set_dimmed(dimmed)
+        self.groups.set_dimmed(dimmed or self.session.groups_stale)
+
     def tick(self, now: float) -> None:
         failed = self.session.status.failed.count if self.session.status else None
         asked, at = self._groups_of
-        stale = failed != asked or self.session.groups is None
-        due = self.session.groups_old or (stale and now - at >= GROUPS_SECONDS)
-        if self.grouped and due and not self.console_app.disconnected:
+        stale = failed != asked or self.session.groups is None or self.session.groups_stale
+        if self.grouped and stale and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
             self._ask_groups()
 
     # -- filter and groups -------------------------------------------------------------------------------------------
@@ -123,7 +162,7 @@ class Failed(View):
     def narrow(self, asked: FailedFilter, said: str) -> None:
         session = self.session
         session.failed.narrow(asked)
-        session.failed_text, session.groups = said, None
+        session.failed_text, session.groups, session.groups_stale = said, None, False
         self.unmark()
         if session.status is not None:
             session.failed.merge(session.status.failed)
@@ -166,6 +205,11 @@ class Failed(View):
         elif target.pane == "failed" and target.key is not None:
             opening.record(self.console_app, str(target.key))
 
+    def waits_for_rows(self) -> bool:
+        if self.grouped:
+            return self.session.groups is None
+        return not self.session.failed.records and self._asking is self.session
+
     def action_retry_all(self) -> None:
         self.console_app.steering.bulk("retry", self.session.failed.filter, self.session.failed_text)
 
@@ -183,12 +227,13 @@ class Failed(View):
             self.set_timer(RESTS_SECONDS, self._show_beside)
         if pane != "failed":
             return
-        want = self.session.failed.wants(self.failed.cursor)
+        known, cursor = self.session.failed, self.failed.cursor
+        want = known.wants(len(known.records) - 1 - cursor if self.oldest_first else cursor)
         if want is not None and self._asking is None and not self.console_app.disconnected:
-            self._ask(want)
+            self._ask(self._at_top if want == "first" else want)
 
     def _edge(self, side: int) -> bool:
-        want = self.session.failed.edge(side)
+        want = self.session.failed.edge(-side if self.oldest_first else side)
         if want is None or self.console_app.disconnected:
             return False
         self._ask(want, jump=True)
@@ -221,12 +266,13 @@ class Failed(View):
         session = self.session
         asked = session.failed.filter
         failed = session.status.failed.count if session.status else None
-        self._groups_of, session.groups_old = (failed, self.console_app.now()), False
+        self._groups_of = (failed, self.console_app.now())
 
         def take(found: FailedGroups) -> None:
             if session.failed.filter == asked:
-                session.groups = found
+                session.groups, session.groups_stale = found, False
                 self.paint()
+                self.set_dimmed(self.console_app.disconnected)
                 self.console_app.notice_changed()
 
         self.console_app.send(GroupFailed(filter=asked), take)

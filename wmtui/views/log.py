@@ -22,7 +22,7 @@ KEPT = 5_000
 FIRST = 200
 """Lines asked for at once."""
 LEVELS: tuple[tuple[str, str | None, str], ...] = (
-    ("all lines", None, "log"), ("notice and above", "notice", "log"), ("warnings and errors", "warning", "log"),
+    ("every level", None, "log"), ("notice and above", "notice", "log"), ("warnings and errors", "warning", "log"),
     ("errors", "error", "log"), ("the error log", None, "errorlog"),
 )  # fmt: skip
 MARKS = {"debug": "D", "info": "I", "notice": "N", "warning": "W", "error": "E"}
@@ -49,6 +49,7 @@ class Log(View):
         self.level = 0
         self.following = True
         self.finding = Finding()
+        self._whole = False  # the first line of all is here
         self._deep = False  # as many lines as are kept were asked for, not only the last ones
         self._then: Callable[[], None] | None = None  # what is to be done when they are here
         self._kept: deque[LogItem] = deque(maxlen=KEPT)
@@ -66,7 +67,8 @@ class Log(View):
         self.finding.look([line for _, _, line in self._kept])
         title = f"LOG: {LEVELS[self.level][0]}{self._with_words}"
         rows = Rows(list(self._kept), lambda item: item[0], lambda item: log_row(item, self.finding.has(item[2])))
-        self.table.set_rows(rows, {"line": Cell(clean(title))})
+        whole = self._whole and len(rows) < KEPT
+        self.table.set_rows(rows, {"line": Cell(clean(title))}, "" if whole else f"last {len(rows):,}")
         if self.following:
             self.table.action_edge(1)
 
@@ -188,7 +190,7 @@ class Log(View):
 
     def _begin(self) -> None:
         self._of, self._after, self._asking, self.following = self.session, None, False, True
-        self._deep, self._then = False, None
+        self._deep, self._whole, self._then = False, False, None
         self._kept.clear()
         self._paint_lines()
 
@@ -216,6 +218,7 @@ class Log(View):
     def _take(self, reply: LogLines) -> None:
         if self._after is None or reply.cursor is None:  # an older daemon knows no cursor: all of it each time
             self._kept.clear()
+            self._whole = len(reply.lines) < (KEPT if self._deep else FIRST)
         if reply.gap and self._after is not None:
             self._add("", "(lines are missing here: the file was put aside)")
         for i, line in enumerate(reply.lines):
@@ -242,6 +245,9 @@ class Log(View):
     def open_row(self, target: Target) -> None:
         if line := self._line():
             opening.log_line(self.console_app, line)
+
+    def waits_for_rows(self) -> bool:
+        return self._asking and not self._kept
 
     def action_copy(self) -> None:
         if line := self._line():

@@ -6,7 +6,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wmtui import alerts, childrows, failedrows, opening, poolrows, queuerows, totals
+from wmtui import childrows, failedrows, opening, poolrows, queuerows, totals
 from wmtui.cells import Rows
 from wmtui.formatting import count as counted
 from wmtui.lens import sort_title
@@ -79,7 +79,7 @@ class Overview(View):
                 pane.set_rows(Rows())
             return
         glyphs, lens = app.glyphs, self.lenses["pools"]
-        worst = totals.worst(status, alerts.wrongs(status, self.session.trend), glyphs, app.keys.shown("wrongs"))
+        worst = totals.worst(status, self.session.wrongs(status), glyphs, app.keys.shown("wrongs"))
         self.totals.set_lines([*totals.lines(status, glyphs, app.size.width), worst])
         pools = poolrows.pool_rows(status, lens, glyphs, app.pending)
         self.pools.set_rows(self.arranged(self.pools, pools), poolrows.pool_titles(status, lens, glyphs))

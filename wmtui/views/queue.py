@@ -113,6 +113,9 @@ class Queue(View):
         elif (job := target.job()) is not None:
             opening.job(self.console_app, job)
 
+    def waits_for_rows(self) -> bool:
+        return self.pane is self.jobs and self.session.jobs_of is not None and not self.session.jobs.begun
+
     def show_jobs(self, name: str, text: str = "") -> None:
         session = self.session
         session.jobs_of, session.jobs_text = name, text

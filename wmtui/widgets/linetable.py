@@ -238,12 +238,14 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         runs = draw(self._rows[i], self._columns, self._layout, width - MARGIN, self._glyphs)
         chosen = i == self._cursor
         words = "reverse" if chosen and self.active else ""
-        return strip_of([(self._sign(i), "bold"), *runs], self.rich_style, width, words, self._dimmed)
+        return strip_of([self._sign(i), *runs], self.rich_style, width, words, self._dimmed)
 
-    def _sign(self, i: int) -> str:
+    def _sign(self, i: int) -> Run:
         if self._rows.key(i) in self.marks:
-            return self._glyphs.mark
-        return self._glyphs.cursor if i == self._cursor and self.active else " "
+            return self._glyphs.mark, "bold"
+        if i == self._cursor and self.active:
+            return self._glyphs.cursor, "bold"
+        return " ", ""  # of one style with what follows: a bold space would cost each row a colour sequence
 
     def _title(self, width: int) -> list[Run]:
         cells = tuple(self._titles.get(column.id, column.title) for column in self._columns)

@@ -1,8 +1,10 @@
 """Lines of cells: header, banners, status, hints."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -37,14 +39,15 @@ class TextLines(Widget):
     def line_count(self) -> int:
         return len(self._lines)
 
-    def set_lines(self, lines: Sequence[Sequence[Cell]]) -> None:
+    def set_lines(self, lines: Sequence[Sequence[Cell]], most: int | None = None) -> None:
         """Each line begins a cell from the left; what is too long goes on in a second one where the screen has room, a
-        sentence that stands alone in as many as it needs."""
+        sentence that stands alone in as many as it needs. `most`: it shall not need more this time."""
+        most = self._most if most is None else most
         width = max(0, self._width() - 1)
         each = 2 if self.app.size.height >= ROOMY else 1
-        if self._most > 1:
-            lines = [part for line in lines for part in wrap(line, width, self._most if len(line) == 1 else each)]
-        drawn = [[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[: self._most]]
+        if most > 1:
+            lines = [part for line in lines for part in wrap(line, width, most if len(line) == 1 else each)]
+        drawn = [[(" ", ""), *draw_free(line, width, self._glyphs)] for line in lines[:most]]
         if self._steady and width == self._drawn_width:
             drawn += [[] for _ in range(self.line_count - len(drawn))]
         self._drawn_width = width
@@ -66,11 +69,15 @@ class TextLines(Widget):
     def _set(self, lines: list[list[Run]]) -> None:
         if lines == self._lines:
             return
-        if len(lines) != len(self._lines) and self._most > 1:
+        before, self._lines = self._lines, lines
+        if len(lines) != len(before) and self._most > 1:
             self.styles.height = len(lines)
             self.set_class(bool(lines), "-filled")
-        self._lines = lines
-        self.refresh()
+            self.refresh()
+            return
+        for y, (line, was) in enumerate(zip_longest(lines, before)):
+            if line != was:  # the others would be sent again as they are
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
         runs = self._lines[y] if y < len(self._lines) else []
