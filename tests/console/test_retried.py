@@ -126,3 +126,16 @@ async def test_the_groups_stay_dimmed_until_they_are_there_anew(daemon: Daemon) 
         c.now.value += 11
         c.app.tick()
         await c.until(lambda: not groups.row_count and not groups._dimmed, "the groups as they are now")
+
+
+async def test_no_groups_are_not_believed_for_long(daemon: Daemon) -> None:
+    """All of them were retried and failed again: "no failed jobs" stood beneath their number for ten seconds."""
+    daemon.set_failed([])
+    async with console(daemon) as c:
+        await c.press("4", "f")
+        await c.sees("no failed jobs")
+        daemon.set_failed(many_failed(3))
+        await c.frame()
+        c.now.value += 1.5
+        c.app.tick()
+        await c.sees("Failed 'A' N")
