@@ -62,7 +62,7 @@ class Failed(View):
         known = session.failed
         total = "" if known.count == len(known.records) else self.total()
         lens, glyphs = self.lenses["failed"], self.console_app.glyphs
-        rows = failedrows.failed_rows(lens.see(known.records), now)
+        rows = failedrows.failed_rows(lens.see(known.records), now, session.twice_failed())
         skipped = known.behind() if self.oldest_first else known.skipped()
         self.failed.set_rows(rows, sort_title(failedrows.FAILED_COLUMNS, lens, glyphs), total, skipped)
         none = "no failed jobs" if known.filter == OPEN else "nothing matches the filter (esc takes it away)"
