@@ -1,6 +1,6 @@
 """Failed jobs as rows, one by one and in groups. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from wmcore.protocol.messages import FailedGroup, FailedSummary
 from wmtui.cells import Cell, Column, Row, Rows
@@ -38,12 +38,12 @@ GROUP_LENS = Lens({}, (
 ))  # fmt: skip
 
 
-def failed_rows(records: Sequence[FailedSummary], now: float) -> Rows:
-    """Newest first, as they come."""
-    return Rows(records, lambda record: record.id, lambda record: failed_row(record, now))
+def failed_rows(records: Sequence[FailedSummary], now: float, twice: Collection[str] = ()) -> Rows:
+    """Newest first, as they come. `twice`: ids of those that were retried before, and have failed again."""
+    return Rows(records, lambda record: record.id, lambda record: failed_row(record, now, record.id in twice))
 
 
-def failed_row(record: FailedSummary, now: float) -> Row:
+def failed_row(record: FailedSummary, now: float, twice: bool = False) -> Row:
     dim = "dim" if record.retried_as else ""
     slot = "" if record.slot is None else f"/{record.slot}"
     cells = (
@@ -53,7 +53,7 @@ def failed_row(record: FailedSummary, now: float) -> Row:
         Cell(clean(record.id), dim),
         Cell(clean(record.job), dim),
         Cell(clean(record.host) + slot, dim),
-        Cell(clean(in_front(record) + record.error), dim),
+        Cell(clean((in_front(record) or ("again: " if twice else "")) + record.error), dim),
         Cell(clean(record.arg), dim),
     )
     return Row(record.id, cells)

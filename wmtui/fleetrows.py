@@ -4,20 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wmcore.protocol.messages import JobClass, Status
-from wmtui import alerts, standing
+from wmtui import standing
 from wmtui.cells import Cell, Column, Row, Rows
 from wmtui.filtering import Fields
 from wmtui.formatting import compact, count, duration, rate
 from wmtui.glyphs import Glyphs
 from wmtui.lens import Lens, Sort, sort_title
 from wmtui.naming import name_of
-from wmtui.picture import Phase, Picture
+from wmtui.picture import Phase
 from wmtui.printing import clean, plural
 from wmtui.scales import nice
 from wmtui.session import Session
 from wmtui.standing import WORDS, at_work, protocol_told, restart_told, retry_told, shortly, state_text
 from wmtui.totals import STYLES, bounded, mark_of, together, well
-from wmtui.trend import Trend
 
 NAME = 14
 LONGEST_TARGET = 24
@@ -134,7 +133,7 @@ def told(session: Session, now: float, glyphs: Glyphs) -> Cell:
     status = session.shown
     if status is None or session.picture.phase(now) is not Phase.LIVE:
         return off(session, now)
-    return note(session.picture, status, session.trend, now, glyphs)
+    return note(session, status, now, glyphs)
 
 
 def said_of(session: Session, now: float, glyphs: Glyphs) -> str:
@@ -155,8 +154,9 @@ def off(session: Session, now: float) -> Cell:
     return Cell(f"{why}; {retry_told(picture, now)}")
 
 
-def note(picture: Picture, status: Status, trend: Trend, now: float, glyphs: Glyphs) -> Cell:
+def note(session: Session, status: Status, now: float, glyphs: Glyphs) -> Cell:
     """Of a live one."""
+    picture = session.picture
     if news := restart_told(picture, now) or protocol_told(status):
         return Cell(news.removeprefix("the daemon was "), "bold yellow")
     if status.state == "stopping":
@@ -166,7 +166,7 @@ def note(picture: Picture, status: Status, trend: Trend, now: float, glyphs: Gly
         if not any(pool.running for pool in draining):
             return Cell(f"{names} drained: no children", "bold yellow")
         return Cell(f"{names} draining: {_said(at_work(draining, status))}", "bold yellow")
-    reasons = alerts.wrongs(status, trend)
+    reasons = session.wrongs(status)
     if not reasons:
         return Cell(f"{glyphs.good} {well(status)}")
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""

@@ -55,7 +55,7 @@ class Retries:
         self._most = most
         self._records: dict[str, FailedSummary] = {}
         self._begun = self._looked = 0.0
-        self._again: dict[str, tuple[str, float]] = dict(before._again) if before is not None else {}
+        self._again: dict[str, FailedSummary] = dict(before._again) if before is not None else {}
 
     def add(self, records: Iterable[FailedSummary], now: float) -> None:
         waiting = {"retried_at": now, "fate": Fate.WAITING, "failed_as": None}
@@ -127,12 +127,16 @@ class Retries:
     def _note_again(self) -> None:
         """It counts as given up anew, long after the record that was retried has left the list."""
         failed = [each for each in self._records.values() if each.fate == Fate.FAILED and each.retried_at is not None]
-        self._again |= {each.id: (each.class_name, each.retried_at or 0.0) for each in failed}
+        self._again |= {each.id: each for each in failed}
         self._again = dict(list(self._again.items())[-MOST_AGAIN:])
 
     def again(self, since: float) -> dict[str, str]:
         """Records whose retry, after `since`, has failed, and of which class they are."""
-        return {each: name for each, (name, retried_at) in self._again.items() if retried_at >= since}
+        return {each.id: each.class_name for each in self._again.values() if (each.retried_at or 0.0) >= since}
+
+    def failed_as(self) -> set[str]:
+        """The records of the retries that have failed."""
+        return {each.failed_as for each in self._again.values() if each.failed_as is not None}
 
 
 def among(records: Sequence[FailedSummary], kept: Sequence[FailedSummary], oldest: float) -> list[FailedSummary]:

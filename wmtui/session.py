@@ -91,6 +91,10 @@ class Session:
         since = self.shown.now - seconds
         return Counter((self.retries.again(since) | self.bulk_fates.retries.again(since)).values())
 
+    def twice_failed(self) -> set[str]:
+        """Records of jobs that are in the list a second time, after a retry of this console."""
+        return self.retries.failed_as() | self.bulk_fates.retries.failed_as()
+
     def leave_settled(self) -> None:
         """Whoever opens the list anew wants to see what is open."""
         before = {record.id for record in self.retries.kept}

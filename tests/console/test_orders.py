@@ -1,5 +1,7 @@
 """The orders of the failed jobs: from either end, and their groups by any column."""
 
+from textual import events
+
 from tests.console.console import console
 from tests.console.daemon import Daemon, many_failed
 from wmcore.protocol import messages as m
@@ -30,6 +32,17 @@ async def test_the_oldest_failed_jobs_first(daemon: Daemon) -> None:
         await c.press("o")
         await c.until(lambda: failed.cursor_key == "0-350", "the newest at the top")
         assert "FAILED ▲" not in c.text
+
+
+async def test_turned_twice_before_an_answer_came_it_begins_with_the_newest(daemon: Daemon) -> None:
+    daemon.set_failed(many_failed(350))
+    async with console(daemon) as c:
+        for key in "4oo":
+            c.app.post_message(events.Key(key, key))
+        await c.until(lambda: not c.app.main.failed_view.oldest_first, "both keys")
+        await c.settled()
+        failed = c.app.main.failed_view.failed
+        await c.until(lambda: failed.cursor_key == "0-350" and failed.rows.key(0) == "0-350", "the newest at the top")
 
 
 async def test_n_goes_on_as_the_list_does(daemon: Daemon) -> None:

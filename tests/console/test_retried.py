@@ -85,6 +85,8 @@ def test_of_very_many_the_newest_are_looked_after_and_it_is_not_said_every_secon
 async def test_what_failed_again_is_told_apart_from_what_failed(daemon: Daemon) -> None:
     """A retry that fails is given up a second time: three such jobs looked like six."""
     daemon.set_failed(many_failed(3))
+    for each in daemon.failed:
+        each.failed_as = f"0-{int(each.id[2:]) + 3}"
     name = daemon.status.classes[0].name
     daemon.status.classes[0].lately = m.Lately(seconds=600, completed=4, failed=6, failed_at=daemon.status.now)
     async with console(daemon) as c:
@@ -92,8 +94,9 @@ async def test_what_failed_again_is_told_apart_from_what_failed(daemon: Daemon) 
         retried(daemon, "failed", "failed", "failed")
         await c.frame()
         await c.until(lambda: c.app.session.failed_again() == {name: 3}, "what failed again")
-        daemon.set_failed(many_failed(1))
+        daemon.set_failed(many_failed(8)[:-3])  # two of them for the first time
         await c.frame()
+        await c.until(lambda: c.text.count("again: Failed 'A'") == 3 and c.text.count("Failed 'A'") == 5, "the rows")
         await c.press("a")
         await c.sees("6 given up in 10 min (3 of them again, after a retry), 60 %")
 
@@ -126,3 +129,16 @@ async def test_the_groups_stay_dimmed_until_they_are_there_anew(daemon: Daemon) 
         c.now.value += 11
         c.app.tick()
         await c.until(lambda: not groups.row_count and not groups._dimmed, "the groups as they are now")
+
+
+async def test_no_groups_are_not_believed_for_long(daemon: Daemon) -> None:
+    """All of them were retried and failed again: "no failed jobs" stood beneath their number for ten seconds."""
+    daemon.set_failed([])
+    async with console(daemon) as c:
+        await c.press("4", "f")
+        await c.sees("no failed jobs")
+        daemon.set_failed(many_failed(3))
+        await c.frame()
+        c.now.value += 1.5
+        c.app.tick()
+        await c.sees("Failed 'A' N")

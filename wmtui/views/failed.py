@@ -28,6 +28,9 @@ RESTS_SECONDS = 0.15
 GROUPS_SECONDS = 10.0
 """The groups are asked for anew after so long, where the number of failed jobs has changed."""
 
+NONE_SECONDS = 1.0
+"""The same where there were none: that would be seen to be wrong."""
+
 
 class Failed(View):
     name_ = "failed"
@@ -59,7 +62,7 @@ class Failed(View):
         known = session.failed
         total = "" if known.count == len(known.records) else self.total()
         lens, glyphs = self.lenses["failed"], self.console_app.glyphs
-        rows = failedrows.failed_rows(lens.see(known.records), now)
+        rows = failedrows.failed_rows(lens.see(known.records), now, session.twice_failed())
         skipped = known.behind() if self.oldest_first else known.skipped()
         self.failed.set_rows(rows, sort_title(failedrows.FAILED_COLUMNS, lens, glyphs), total, skipped)
         none = "no failed jobs" if known.filter == OPEN else "nothing matches the filter (esc takes it away)"
@@ -96,7 +99,11 @@ class Failed(View):
             self.console_app.say("failed jobs stand by time: o turns them round; their groups (f) sort")
         else:
             self.console_app.say(f"the {'oldest' if self.oldest_first else 'newest'} first")
-            self.failed.action_edge(-1)
+            known = self.session.failed
+            if known.begun and known.cursor is None and known.before is None:  # all are here
+                self.failed.go_to_top()
+            elif not self.console_app.disconnected:
+                self._ask(self._at_top, jump=True)
 
     @property
     def grouped(self) -> bool:
@@ -147,7 +154,9 @@ class Failed(View):
         failed = self.session.status.failed.count if self.session.status else None
         asked, at = self._groups_of
         stale = failed != asked or self.session.groups is None or self.session.groups_stale
-        if self.grouped and stale and now - at >= GROUPS_SECONDS and not self.console_app.disconnected:
+        shown = self.session.groups and self.session.groups.groups
+        pause = GROUPS_SECONDS if shown else NONE_SECONDS
+        if self.grouped and stale and now - at >= pause and not self.console_app.disconnected:
             self._ask_groups()
 
     # -- filter and groups -------------------------------------------------------------------------------------------

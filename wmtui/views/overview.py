@@ -90,7 +90,8 @@ class Overview(View):
         self.children_table.set_rows(self.arranged(self.children_table, children), titles)
         count = status.failed.count
         total = "" if count == len(status.failed.recent) else counted(count)
-        self.failed.set_rows(failedrows.failed_rows(app.session.recent(), status.now), total=total)
+        failed = failedrows.failed_rows(app.session.recent(), status.now, app.session.twice_failed())
+        self.failed.set_rows(failed, total=total)
         if self.pane is not self.failed:
             self.failed.go_to_top()
         self.say_empty(self.pools, "no classes")
