@@ -67,6 +67,7 @@ def test_a_time_based_id_says_when() -> None:
     [
         "", "-", "user-7", "d20b350e-7325-4bbd-b497-bf550ad43035", "x" * 36, "zzzzzzzz-zzzz-1zzz-zzzz-zzzzzzzzzzzz",
         "00000000-0000-1000-8000-000000000000", "ffffffff-ffff-1fff-bfff-ffffffffffff", "wm-", "wm-1-2-3", "wm-a-b-c-d",
+        f"wm-{10**20}-0-0-0", f"wm-0-{'f' * 20}-0-0", f"wm-0-0-{'f' * 20}-0",
     ],
 )  # fmt: skip
 def test_other_ids_say_nothing(text: str) -> None:
