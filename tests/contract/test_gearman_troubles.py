@@ -3,10 +3,11 @@
 import select
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
 from wmcore.backends.base import ChildQueue
-from wmcore.backends.gearman import connection, packets
+from wmcore.backends.gearman import connection, packets, source
+from wmcore.backends.gearman import talk as talking
 from wmcore.backends.gearman.clock import Clock, Estimates
 from wmcore.backends.gearman.connection import Connection
 from wmcore.backends.gearman.parked import Parked, Parking
@@ -101,6 +103,28 @@ def test_a_retry_is_not_left_with_a_frozen_server(gearmand: Gearmand, second_gea
         talk.close()
 
 
+@contextmanager
+def narrow(server: Gearmand) -> Iterator[str]:
+    """The address of a link to it that takes a second for a megabyte, in both directions."""
+
+    def pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(50_000):
+                target.sendall(data)
+                time.sleep(len(data) / 1e6)
+            target.shutdown(socket.SHUT_WR)
+
+    def both_ways(client: socket.socket) -> None:
+        upstream = socket.create_connection(("127.0.0.1", server.port))
+        for each in (client, upstream):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 50_000)
+        threading.Thread(target=pass_on, args=(upstream, client), daemon=True).start()
+        pass_on(client, upstream)
+
+    with listening(both_ways) as address:
+        yield address
+
+
 # -- slow, full --------------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +151,100 @@ def test_a_server_that_takes_its_time_over_many_jobs(gearmand: Gearmand, monkeyp
     with listening(slowly) as address, GearmanAsyncClient(address) as client:
         assert len(set(client.insert_many(A, range(10)))) == 10
     assert gearmand.jobs(A)[0] == 10
+
+
+LARGE = bytes(range(256)) * 6_000
+"""More than a second on a `narrow` link."""
+
+
+def test_a_payload_that_takes_longer_than_a_frozen_server_is_given(
+    gearmand: Gearmand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given up each time, it would come again and again, and never be run."""
+    monkeypatch.setattr(source, "CONNECT_SECONDS", 0.4)
+    with narrow(gearmand) as address:
+        rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(address,)), "gearman", gearmand)
+        child = rig.child()
+        with GearmanAsyncClient(gearmand.address) as client:
+            client.insert(A, LARGE)
+        lives = set[int]()
+
+        def waited() -> Sequence[Claimed]:
+            lives.add(child._sources[0].connection.life)  # type: ignore[attr-defined]
+            return turned(child)
+
+        (job,) = until(waited, 10)
+        assert job.raw == LARGE
+        assert lives == {0}, "on the first connection"
+        rig.close()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_result_that_takes_longer_than_a_frozen_server_is_given(
+    gearmand: Gearmand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    """Given up on the way, its job would run again."""
+    monkeypatch.setattr(source, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(source, "LEAVE_SECONDS", 0.2)
+    with narrow(gearmand) as address:
+        rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(address,)), "gearman", gearmand)
+        child = rig.child()
+        with GearmanAsyncClient(gearmand.address) as client:
+            client.insert_many(A, [1] if leaves else [1, 2])
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        child.complete(job, result=LARGE)
+        if leaves:
+            assert child.turn((), GRAB_FOR).late == frozenset()
+            assert child.settled
+        else:
+            (second,) = until(lambda: turned(child), 10)
+            assert Job(second).arg == 2
+            child.complete(second)
+            child.turn((), GRAB_FOR)
+        assert gearmand.jobs(A)[0] == 0
+        rig.close()
+
+
+def test_what_is_large_is_submitted_over_a_narrow_link(gearmand: Gearmand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talking, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(gearmanlink, "ACCEPT_SECONDS", 0.4)
+    with narrow(gearmand) as address:
+        retrying = Talk(address)
+        assert submit_anywhere([retrying], "", Job.new(A, LARGE)).startswith("0-")
+        with GearmanAsyncClient(address) as client:
+            assert client.insert(A, LARGE)
+        retrying.close()
+    assert gearmand.jobs(A)[0] == 2
+
+
+def test_a_job_whose_end_cannot_be_written_goes_back(
+    gearmand: Gearmand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that may not run again, and the daemon's store takes nothing at that moment: nobody has it in hand, and on
+    this connection nobody ever would."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child, manager = rig.child(), rig.manager()
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, 1)
+    (job,) = until(lambda: turned(child))
+    assert child.start(job)
+    child._sources[0].connection.drop("its child died")  # type: ignore[attr-defined]
+    manager.close_book(rig.book(job=job.id))
+    child = rig.child(1)
+    until(lambda: child._parking.find("nothing") == [], what="the store is open")  # type: ignore[attr-defined]
+    child._parking.db.run("PRAGMA busy_timeout = 50")  # type: ignore[attr-defined]
+    store = sqlite3.connect(tmp_path / "failed.db", isolation_level=None)
+    store.execute("BEGIN IMMEDIATE")
+    with pytest.raises(QueueDown, match="locked"):
+        until(lambda: child.turn((0,), GRAB_FOR).jobs)
+    until(lambda: gearmand.jobs(A)[:2] == (1, 0), what="it waits again")
+    store.execute("ROLLBACK")
+    store.close()
+    until(lambda: turned(child) or gearmand.jobs(A)[0] == 0)
+    (row,) = manager.failed_page(Filter(), Wanted(None, 10)).rows
+    assert row.error == "killed by signal 9"
+    rig.close()
 
 
 def test_a_retry_that_is_refused_holds_up_no_other(gearmand: Gearmand, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gearman.job import GearmanJob, GearmanJobRequest
 from gearman.protocol import GEARMAN_COMMAND_OPTION_REQ
 
 from wmcore.backends.gearman import packets
-from wmcore.backends.gearman.connection import keep_alive
+from wmcore.backends.gearman.connection import keep_alive, unsent
 from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.errors import JobFailed, QueueDown, Refused
 
@@ -91,6 +91,10 @@ class _Connection(GearmanConnection):  # type: ignore[misc]
         except (OSError, Broken):
             return False
         return True
+
+    @property
+    def unsent(self) -> int:
+        return len(self._outgoing_buffer) + unsent(self.gearman_socket) if self.connected else 0
 
     def silent(self) -> None:
         self.silent_at = time.monotonic()
@@ -219,11 +223,12 @@ class Link(GearmanClient):  # type: ignore[misc]
         return requests
 
     def _await_handles(self, requests: Sequence[Request]) -> None:
-        """As long as one more of them is accepted now and then."""
-        before, left = len(requests) + 1, len(requests)
-        while 0 < left < before:
+        """As long as one more of them is accepted now and then, or more of a large one goes out."""
+        before, left = (-1, -1), (len(requests), 0)
+        while left[0] and left != before:
             self.wait_until_jobs_accepted(requests, poll_timeout=ACCEPT_SECONDS)
-            before, left = left, sum(request.state == JOB_PENDING for request in requests)
+            rest = sum(connection.unsent for connection in self.connection_list)
+            before, left = left, (sum(request.state == JOB_PENDING for request in requests), rest)
 
     def _choose_server(self, request: Request) -> None:
         """Jobs of one unique id always go to the same server while it is there: it is unique only within one."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wmcore.backends.gearman import packets
+from wmcore.backends.gearman.connection import unsent
 from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.errors import QueueDown, Refused
 
@@ -113,7 +114,9 @@ class Talk:
         """Raises QueueDown."""
         sock, reader = self._connected(), Reader()
         try:
-            sock.sendall(packet)
+            rest = memoryview(packet)
+            while rest:  # `sendall` has one time limit for everything, and a large payload may take longer
+                rest = rest[sock.send(rest) :]
             while True:
                 while (found := reader.next()) is not None:
                     if found[0] in answers:
@@ -142,7 +145,14 @@ class Talk:
         return text
 
     def _receive(self, sock: socket.socket) -> bytes:
-        data = sock.recv(65536)
+        while True:
+            before = unsent(sock)
+            try:
+                data = sock.recv(65536)
+                break
+            except TimeoutError:
+                if unsent(sock) == before:
+                    raise
         if not data:
             raise ConnectionResetError("the server closed the connection")
         return data
