@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wmcore import GearmanAsyncClient
 from wmcore.backends.gearman import packets, submitting, unique
 from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.backends.gearman.results import encoded
@@ -165,3 +166,9 @@ def test_what_is_unknown_is_in_no_distribution() -> None:
     stats.add([math.nan], [math.nan], [3.0], 10)
     assert stats.delay.percentiles(10).max is None
     assert stats.process.percentiles(10).max == 3.0
+
+
+def test_a_client_without_a_server_is_refused() -> None:
+    for nothing in ([], ""):
+        with pytest.raises(ConfigError, match="needs a job server"):
+            GearmanAsyncClient(nothing)

@@ -32,8 +32,11 @@ class _GearmanClient(Closable):
         namespace in front of every function, as in conf.yml. `serializer`: how arguments are written, "json", or
         "storable" for workers in Perl. `inline`: run jobs in place. Raises ConfigError."""
         from wmcore.config.servers import parse_server
+        from wmcore.errors import ConfigError
 
         given = [job_servers] if isinstance(job_servers, str) else list(job_servers)
+        if not any(given):
+            raise ConfigError("a client needs a job server: host or host:port")
         self._servers = [parse_server(server) for server in given]
         self._prefix = prefix
         self._serializer = serializer
