@@ -323,6 +323,32 @@ def turned(child: ChildQueue) -> Sequence[Claimed]:
         return ()
 
 
+# -- the daemon's own store ------------------------------------------------------------------------------------------
+
+
+def test_a_store_that_does_not_answer_is_no_servers_trouble(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Its server would be called down, and up again, with each look at the figures."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert_many(A, range(3))
+    (tmp_path / "failed.db").mkdir()
+    manager = rig.manager()
+    with pytest.raises(QueueDown, match="unable to open"):
+        manager.failed_count(Filter())
+    assert manager.figures(0)[0].ready == 3
+    rig.close()
+
+
+def test_a_full_disk_kills_nobody_who_writes_into_a_mapped_file(gearmand: Gearmand, tmp_path: Path) -> None:
+    """A page that has no place on the disk yet is a SIGBUS then, for the child that has just begun a job."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    rig.manager()
+    for name in ("running", "scoreboard"):
+        found = (tmp_path / name).stat()
+        assert found.st_blocks * 512 >= found.st_size > 4096, name
+    rig.close()
+
+
 # -- something else ----------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from wmcore.backends.base import Book, Closed, Due, Place, SlowBatch
@@ -50,6 +51,7 @@ class GearmanManager:
     """Implements `backends.base.ManagerQueue`."""
 
     word = "job server"
+    failed_apart = True
 
     def __init__(self, config: Config, names: Sequence[str], chores: Sequence[Chore] = ()) -> None:
         """`chores`: what is to be done beside, as long as this is open."""
@@ -58,6 +60,7 @@ class GearmanManager:
         self._functions = [packets.wire_name(config.prefix, name).decode() for name in names]
         self._here = _Here(config)
         self._running = Running(config.state_dir)
+        self._waiting: dict[str, int] = {}
         self._asked_at = [0.0] * len(config.job_servers)
         self.databases = list(config.job_servers)
         self._chores = chores
@@ -99,7 +102,10 @@ class GearmanManager:
         return found
 
     def _waiting_counts(self) -> dict[str, int]:
-        return self._here.parking.waiting_counts() if self._here.parking.exists else {}
+        """As they are known: that the daemon's own store does not answer is no server's trouble."""
+        with suppress(QueueDown):
+            self._waiting = self._here.parking.waiting_counts() if self._here.parking.exists else {}
+        return self._waiting
 
     # -- the books of the dead -----------------------------------------------------------------------------------------
 

@@ -163,8 +163,8 @@ class Parking:
     ) -> None:
         """Finally: into the failed list, with everything."""
         row = Row(
-            jobid=0, funcid=0, raw=job.raw, uniqkey=job.uniqkey, insert_time=job.insert_time, run_after=job.run_after,
-            grabbed_until=0, priority=None, coalesce=None, now=now,
+            jobid=0, funcid=0, raw=job.raw, uniqkey=job.uniqkey, insert_time=job.insert_time,
+            run_after=job.run_after or job.insert_time, grabbed_until=0, priority=None, coalesce=None, now=now,
         )  # fmt: skip
 
         def work() -> None:
