@@ -316,6 +316,44 @@ def test_a_record_of_a_servers_former_life_is_no_retrys(gearmand: Gearmand, tmp_
     rig.close()
 
 
+def test_a_retry_that_failed_and_is_tried_again_is_in_the_queue(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Under other handles than the one that was noted: whoever retried the record again would have the job twice."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child, manager = rig.child(), rig.manager()
+    retrying = Retrying([gearmand.address], "", tmp_path)
+
+    def claim() -> Claimed:
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        return job
+
+    def is_in_the_queue() -> None:
+        assert manager.failed_get(row.id).fate is Fate.WAITING
+        with pytest.raises(Refused, match="which is still in the queue"):
+            manager.failed_retry(row.id)
+
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, 1)
+    assert child.fail(claim(), Failure("no"), RetryPolicy()) is Outcome.FAILED
+    (row,) = manager.failed_page(Filter(), Wanted(None, 10)).rows
+    manager.failed_retry(row.id)
+    is_in_the_queue()
+    job = claim()
+    assert job.delay_kind == "measured"
+    assert child.fail(job, Failure("no"), RetryPolicy(max_retries=5)) is Outcome.RETRIED
+    until(lambda: not turned(child) and gearmand.jobs(A)[0] == 0)
+    is_in_the_queue()
+    retrying.turn()
+    is_in_the_queue()
+    child.complete(claim())
+    child.turn((), GRAB_FOR)
+    until(lambda: gearmand.jobs(A)[0] == 0)
+    assert manager.failed_get(row.id).fate is Fate.GONE
+    assert manager.failed_retry(row.id)
+    retrying.close()
+    rig.close()
+
+
 def turned(child: ChildQueue) -> Sequence[Claimed]:
     try:
         return child.turn((0,), GRAB_FOR).jobs

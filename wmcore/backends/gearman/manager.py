@@ -1,7 +1,9 @@
 """The manager's side: is each server there, what stands in it, the books of the dead, the failed list."""
 
+import socket
 import threading
 import time
+import zlib
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +14,7 @@ from wmcore.backends.gearman.child import key_of
 from wmcore.backends.gearman.chore import Chore
 from wmcore.backends.gearman.parked import Parked, Parking
 from wmcore.backends.gearman.running import Running, stamp_of
-from wmcore.backends.gearman.submitting import submit_anywhere
+from wmcore.backends.gearman.submitting import new_unique, node_of, submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.local import LOCAL
 from wmcore.backends.records import (
@@ -60,6 +62,7 @@ class GearmanManager:
         self._functions = [packets.wire_name(config.prefix, name).decode() for name in names]
         self._here = _Here(config)
         self._running = Running(config.state_dir)
+        self._id = zlib.crc32(f"{socket.gethostname()} {config.state_dir}".encode())
         self._waiting: dict[str, int] = {}
         self._asked_at = [0.0] * len(config.job_servers)
         self.databases = list(config.job_servers)
@@ -191,6 +194,10 @@ class GearmanManager:
                     found[job] = (Fate.WAITING if self._is_known(job) else Fate.GONE), None
             except QueueDown:
                 silent.add(server)
+        gone = {job for job, (fate, _) in found.items() if fate is Fate.GONE}
+        unknown = {_number(row.id): str(row.retried_as) for row in records if row.retried_as in gone}
+        for number in self._kept(list(unknown)):
+            found[unknown[number]] = Fate.WAITING, None
         newest = self._stores()[0].records_of([0], jobs) if jobs else {}
         for record in records:
             again = newest.get((0, record.retried_as or ""))
@@ -229,15 +236,30 @@ class GearmanManager:
         store, number = self._stores()[0], _number(failed_id)
         record = store.get(number)
         try:
-            if record.retried_as is not None and self._is_known(record.retried_as):
+            if record.retried_as is not None and (self._is_known(record.retried_as) or self._kept([number])):
                 raise Refused(
                     f"{record.id} was retried already, as job {record.retried_as}, which is still in the queue"
                 )
-            job = submit_anywhere(self._here.talks, self._prefix, NewJob(record.funcname, record.raw))
+            own = new_unique(node=node_of(self._id, number))
+            job = submit_anywhere(self._here.talks, self._prefix, NewJob(record.funcname, record.raw, uniqkey=own))
         except QueueDown as error:
             raise Refused(f"{record.id}: {error}") from None
         store.mark_retried([(number, job)])
         return job
+
+    def _kept(self, numbers: Sequence[int]) -> set[int]:
+        """Of these records those whose retry has failed and is to be tried again: here, or in gearmand under another
+        handle by now."""
+        nodes = {node_of(self._id, number): number for number in numbers}
+        rows = self._here.parking.of_nodes(list(nodes)) if nodes and self._here.parking.exists else []
+        return {nodes[node] for node, state, key in rows if state == "waiting" or self._is_there(key)}
+
+    def _is_there(self, unique_id: str) -> bool:
+        for talk in self._here.talks:
+            with suppress(QueueDown):
+                if talk.is_known_by(unique_id):
+                    return True
+        return False
 
     def _is_known(self, job: str) -> bool:
         place, _, handle = job.partition("-")

@@ -12,7 +12,7 @@ The first two are known by their unique id, the others by server, handle and a c
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -114,6 +114,17 @@ class Parking:
             values["text"] = f"%{like(which.text)}%"
         order = "DESC" if backwards else "ASC"
         return self._read(f"SELECT {_COLUMNS} FROM wm_parked WHERE {where} ORDER BY id {order} LIMIT {limit}", values)
+
+    def of_nodes(self, nodes: Sequence[int]) -> list[tuple[int, str, str]]:
+        """Node, state and key of jobs that came with a time-based id of one of these nodes."""
+        wanted = {f"n{number}": f"{node:012x}" for number, node in enumerate(nodes)}
+        places = ", ".join(f":{name}" for name in wanted)
+        found = self.db.rows(
+            "SELECT substr(uniqkey, 25), state, key FROM wm_parked WHERE state IN ('waiting', 'submitted') "
+            f"AND length(uniqkey) = 36 AND substr(uniqkey, 25) IN ({places})",
+            wanted,
+        )
+        return [(int(node, 16), state, key) for node, state, key in found]
 
     def waiting_counts(self) -> dict[str, int]:
         found = self.db.rows("SELECT funcname, count(*) FROM wm_parked WHERE state = 'waiting' GROUP BY funcname")

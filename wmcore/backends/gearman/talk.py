@@ -75,6 +75,12 @@ class Talk:
         _, body = self._again(lambda: self.ask(question, packets.STATUS_RES))
         return body.split(b"\0")[1] == b"1"
 
+    def is_known_by(self, unique: str) -> bool:
+        """The same by its unique id, whatever its function. Raises QueueDown."""
+        question = packets.pack(packets.GET_STATUS_UNIQUE, unique.encode())
+        _, body = self._again(lambda: self.ask(question, packets.STATUS_RES_UNIQUE))
+        return body.split(b"\0")[1] == b"1"
+
     def status(self) -> dict[str, FunctionStatus]:
         """By function, as it is called on the server. Raises QueueDown."""
         return parse_status(self._again(lambda: self.lines("status")))
