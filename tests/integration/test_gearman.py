@@ -256,3 +256,13 @@ def test_the_failed_list_is_there_while_no_server_answers(make_gearman: MakeGear
     assert refused.stderr == f"wmtui: {row.id}: job server {gearmand.address}: Connection refused\n"
     assert daemon.wmtui("failed", "delete", row.id).returncode == 0
     gearmand.start()
+
+
+def test_a_failed_job_with_a_large_argument_is_shown(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    """Its record is more than what a viewer that does not read is given before it is put out."""
+    daemon = make_gearman(gearmand, workers=[{"class": "jobs.Fails", "max_retries": 0}]).start("-c", "1")
+    insert(daemon, "jobs.Fails", {"n": "x" * 9_000_000})
+    until(lambda: daemon.status().failed.count == 1)
+    shown = daemon.wmtui("failed", "show", daemon.status().failed.recent[0].id)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "ValueError: no luck with xxx" in shown.stdout
