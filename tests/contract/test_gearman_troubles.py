@@ -17,7 +17,7 @@ from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
-from wmcore.backends.base import ChildQueue
+from wmcore.backends.base import ChildQueue, News
 from wmcore.backends.gearman import connection, packets, source
 from wmcore.backends.gearman import talk as talking
 from wmcore.backends.gearman.clock import Clock, Estimates
@@ -384,6 +384,57 @@ def test_a_full_disk_kills_nobody_who_writes_into_a_mapped_file(gearmand: Gearma
     for name in ("running", "scoreboard"):
         found = (tmp_path / name).stat()
         assert found.st_blocks * 512 >= found.st_size > 4096, name
+    rig.close()
+
+
+# -- clients that go away ----------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_nobody_waits_for_any_more(gearmand: Gearmand, tmp_path: Path) -> None:
+    """As README and `GearmanSyncClient.insert` have it: gearmand drops it, and with it one that was joined."""
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, "background", uniqkey="chosen")
+        client.insert(A, "last", priority="low")
+    with GearmanSyncClient(gearmand.address) as client:
+        for options in ({"uniqkey": "chosen"}, {}):
+            with pytest.raises(TimeoutError):
+                client.insert(A, "waited for", timeout=0.1, **options)  # type: ignore[arg-type]
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child = rig.child()
+    (job,) = until(lambda: turned(child))
+    assert Job(job).arg == "last"
+    assert child.start(job)
+    child.complete(job)
+    assert not child.turn((0,), GRAB_FOR).jobs
+    assert gearmand.jobs(A)[0] == 0
+    rig.close()
+
+
+def test_a_listener_that_raises_leaves_no_broken_connection(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Nor does the handler of a signal, which a web server has for requests that take too long."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child = rig.child()
+    told: list[object] = []
+
+    def wait() -> None:
+        with GearmanSyncClient(gearmand.address) as client:
+            try:
+                client.insert(A, 1, timeout=30, progress=lambda n, total: n / 0)
+            except ZeroDivisionError:
+                told.append(client.insert(A, 2, timeout=30))
+
+    client = threading.Thread(target=wait)
+    client.start()
+    for result in (b"3", b"4"):
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        child.tell(job, News.STATUS, b"1", b"2")
+        if result == b"3":
+            until(lambda: gearmand.jobs(A)[0] == 2, what="the client has given up the first and inserted the second")
+        child.complete(job, result=result)
+    child.turn((), GRAB_FOR)
+    client.join()
+    assert told == [4]
     rig.close()
 
 

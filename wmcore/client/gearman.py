@@ -166,8 +166,10 @@ class GearmanSyncClient(_GearmanClient):
     ) -> Any:
         """Run one job and return what `work` returned: decoded where it is JSON, else as bytes; None for nothing.
 
-        `timeout`: seconds to wait at most; the job is not taken back by it. `progress(n, total)`, `data(part)` and
-        `warning(text)` are called with what the job tells meanwhile. The others as for `GearmanAsyncClient.insert`.
+        `timeout`: seconds to wait at most. A job that has begun by then goes on; one that has not is never run:
+        gearmand drops what nobody waits for any more, even a job in the background that was joined by its `uniqkey`.
+        `progress(n, total)`, `data(part)` and `warning(text)` are called with what the job tells meanwhile. The others
+        as for `GearmanAsyncClient.insert`.
 
         Raises JobFailed with the job's message, TimeoutError, QueueDown when no server answers or the connection is
         lost, Refused for what is not taken: also a `run_after` to come, since gearmand lets nobody wait for that.

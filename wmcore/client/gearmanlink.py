@@ -4,7 +4,8 @@ server's refusals, progress as it comes. All by the points that it offers for ex
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -19,7 +20,7 @@ from gearman.protocol import GEARMAN_COMMAND_OPTION_REQ
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.connection import keep_alive, unsent
 from wmcore.backends.gearman.packets import Broken, Reader
-from wmcore.errors import JobFailed, QueueDown, Refused
+from wmcore.errors import JobFailed, QueueDown, Refused, WmError
 
 CONNECT_SECONDS = 2.0
 """For a connection, and for a sign of life of one."""
@@ -186,10 +187,12 @@ class Link(GearmanClient):  # type: ignore[misc]
         Refused."""
         silent, lost = 0, False
         while True:
-            self._look_at_connections()
+            with self._whole():
+                self._look_at_connections()
             connected = any(connection.connected for connection in self.connection_list)
             try:
-                return self._submit(make())
+                with self._whole():
+                    return self._submit(make())
             except _Silent:
                 silent += 1
                 if silent >= len(self.connection_list):
@@ -240,7 +243,8 @@ class Link(GearmanClient):  # type: ignore[misc]
     def wait(self, request: Request, seconds: float | None) -> bytes:
         """The result. Raises QueueDown, TimeoutError, or JobFailed."""
         try:
-            self.wait_until_jobs_completed([request], poll_timeout=seconds)
+            with self._whole():
+                self.wait_until_jobs_completed([request], poll_timeout=seconds)
         except GearmanError:
             request.timed_out = False
         if request.state == JOB_COMPLETE:
@@ -253,6 +257,18 @@ class Link(GearmanClient):  # type: ignore[misc]
         if request.timed_out:
             raise TimeoutError(f"job {handle} has not ended within {seconds:g} s")
         raise QueueDown(f"the connection was lost while job {handle} was waited for; it may run yet")
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """What a listener raises, or the handler of a signal, comes in the middle of a dialogue: the next one has
+        connections of its own."""
+        try:
+            yield
+        except (GearmanError, WmError):
+            raise
+        except BaseException:
+            self.shutdown()
+            raise
 
     @property
     def _names(self) -> str:
