@@ -266,3 +266,13 @@ def test_a_failed_job_with_a_large_argument_is_shown(make_gearman: MakeGearman, 
     shown = daemon.wmtui("failed", "show", daemon.status().failed.recent[0].id)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "ValueError: no luck with xxx" in shown.stdout
+
+
+def test_a_job_that_raises_a_keyboard_interrupt_stops_no_daemon(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    """Nobody sits at a terminal: it is an exception like any other."""
+    daemon = make_gearman(gearmand, workers=["jobs.Interrupts", QUICK]).start("-c", "1")
+    with sync_client(daemon) as client, pytest.raises(JobFailed, match="KeyboardInterrupt"):
+        client.insert("jobs.Interrupts", {}, timeout=20)
+    insert(daemon, QUICK, {"n": 1})
+    until(lambda: daemon.marks() == ["1"])
+    assert daemon.log().count("started with PID") == 1
