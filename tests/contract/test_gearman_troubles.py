@@ -19,6 +19,7 @@ from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
 from wmcore.backends.base import ChildQueue, News
 from wmcore.backends.gearman import connection, packets, source
+from wmcore.backends.gearman import retrying as retrying_module
 from wmcore.backends.gearman import talk as talking
 from wmcore.backends.gearman.clock import Clock, Estimates
 from wmcore.backends.gearman.connection import Connection
@@ -263,6 +264,25 @@ def test_a_retry_that_is_refused_holds_up_no_other(gearmand: Gearmand, tmp_path:
     assert parking.waiting_counts() == {A: 2}
     assert parking.due(now, 10) == []
     retrying.turn()
+    retrying.close()
+    parking.close()
+
+
+def test_many_retries_that_are_due_wait_for_no_pause(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Jobs may fail by the thousand in a second, when something fails that all of them need."""
+    parking, now = Parking(tmp_path), time.time()
+
+    def park() -> None:
+        for number in range(retrying_module.AT_ONCE + 1):
+            parking._replace((), Parked(0, f"wm-1-0-0-{number:012x}", "waiting", A, b"", None, None, [], now - 1), now)
+
+    parking.db.atomically(park)
+    retrying = Retrying([gearmand.address], "", tmp_path)
+    assert retrying.turn()
+    assert parking.waiting_counts() == {A: 1}
+    assert not retrying.turn()
+    assert parking.waiting_counts() == {}
+    assert gearmand.jobs(A)[0] == retrying_module.AT_ONCE + 1
     retrying.close()
     parking.close()
 

@@ -188,12 +188,18 @@ class Parking:
         for key in keys:
             self.db.run("DELETE FROM wm_parked WHERE key = :key", {"key": key})
 
-    def submitted(self, row: Parked, now: float) -> None:
-        """gearmand has it now, unless it has ended already."""
-        self.db.run(
-            "UPDATE wm_parked SET state = 'submitted', changed = :now WHERE id = :id AND state = 'waiting'",
-            {"id": row.id, "now": now},
-        )
+    def submitted(self, some: Sequence[Parked], now: float) -> None:
+        """gearmand has them now, those that have not ended already."""
+
+        def work() -> None:
+            for row in some:
+                self.db.run(
+                    "UPDATE wm_parked SET state = 'submitted', changed = :now WHERE id = :id AND state = 'waiting'",
+                    {"id": row.id, "now": now},
+                )
+
+        if some:
+            self.db.atomically(work)
 
     def put_off(self, row: Parked, due: float) -> None:
         """It stays here until then."""
