@@ -381,6 +381,25 @@ def turned(child: ChildQueue) -> Sequence[Claimed]:
         return ()
 
 
+def test_what_waits_here_is_counted_while_the_first_server_is_down(
+    gearmand: Gearmand, second_gearmand: Gearmand, tmp_path: Path
+) -> None:
+    servers = (gearmand.address, second_gearmand.address)
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=servers), "gearman", gearmand)
+    manager, parking, now = rig.manager(), Parking(tmp_path), time.time()
+    parking.wait((), Parked(0, "wm-1-0-0-0", "waiting", A, b"", None, None, [], now + 600), now)
+    assert [manager.figures(place)[0].delayed for place in (0, 1)] == [1, 0]
+    gearmand.stop()
+    with pytest.raises(QueueDown):
+        manager.changed(0)
+    assert manager.figures(1)[0].delayed == 1
+    gearmand.start()
+    manager.probe(0)
+    assert [manager.figures(place)[0].delayed for place in (0, 1)] == [1, 0]
+    parking.close()
+    rig.close()
+
+
 # -- the daemon's own store ------------------------------------------------------------------------------------------
 
 

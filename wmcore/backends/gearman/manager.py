@@ -4,8 +4,8 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from wmcore.backends.base import Book, Closed, Due, Place, SlowBatch
@@ -63,6 +63,7 @@ class GearmanManager:
         self._here = _Here(config)
         self._running = Running(config.state_dir)
         self._id = zlib.crc32(f"{socket.gethostname()} {config.state_dir}".encode())
+        self._down: set[int] = set()
         self._waiting: dict[str, int] = {}
         self._asked_at = [0.0] * len(config.job_servers)
         self.databases = list(config.job_servers)
@@ -72,13 +73,25 @@ class GearmanManager:
 
     # -- is there work? ------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _asking(self, database: int) -> Iterator[Talk]:
+        """Whatever it is asked, its answer says that it is there."""
+        try:
+            yield self._here.talks[database]
+        except QueueDown:
+            self._down.add(database)
+            raise
+        self._down.discard(database)
+
     def probe(self, database: int) -> list[str]:
-        self._here.talks[database].close()
-        self._here.talks[database].version()
+        with self._asking(database) as talk:
+            talk.close()
+            talk.version()
         return []
 
     def changed(self, database: int) -> bool:
-        self._here.talks[database].check()
+        with self._asking(database) as talk:
+            talk.check()
         return time.monotonic() - self._asked_at[database] > STATUS_SECONDS
 
     def ear(self, database: int) -> int | None:
@@ -90,13 +103,17 @@ class GearmanManager:
         if time.monotonic() - self._asked_at[database] < STATUS_SECONDS:
             return Due()
         self._asked_at[database] = time.monotonic()
-        status = self._here.talks[database].status()
+        with self._asking(database) as talk:
+            status = talk.status()
         found = {index: status.get(self._functions[index]) for index in classes}
         return Due({index: 1 for index, told in found.items() if told is not None and told.total > told.running})
 
     def figures(self, database: int) -> dict[int, QueueFigures]:
-        status = self._here.talks[database].status()
-        delayed = self._waiting_counts() if database == 0 else {}
+        with self._asking(database) as talk:
+            status = talk.status()
+        # What waits here belongs to no server: the first one that answers has it among its figures.
+        first = next(place for place in range(len(self.databases)) if place == database or place not in self._down)
+        delayed = self._waiting_counts() if database == first else {}
         found = {}
         for index, (name, function) in enumerate(zip(self._names, self._functions, strict=True)):
             told = status.get(function)
