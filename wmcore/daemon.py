@@ -14,7 +14,7 @@ from setproctitle import setproctitle
 
 from wmcore import paths, process
 from wmcore.config.records import Config
-from wmcore.errors import AlreadyRunning, ConfigError, WmError
+from wmcore.errors import AlreadyRunning, ConfigError, WmError, state_dir_trouble
 from wmcore.logs import Formatter, LogFile, redirect_output
 from wmcore.manager import formerlife
 from wmcore.manager.core import Manager, Outputs
@@ -78,9 +78,7 @@ def _make_state_dir(config: Config) -> None:
     try:
         config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(
-            f"state_dir {config.state_dir}: {error.strerror}; set 'state_dir' to a folder that this user may write to"
-        ) from None
+        raise state_dir_trouble(config.state_dir, error) from None
 
 
 # -- detaching --------------------------------------------------------------------------------------------------------
@@ -179,8 +177,11 @@ def _lock(path: Path, what: str, pid_inside: bool) -> int:
         holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
         raise AlreadyRunning(f"already running with pid {holder} ({what} {path} is locked)") from None
     if pid_inside:
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise ConfigError(f"{what} {path}: {error.strerror}; make room there, or set '{what}' elsewhere") from None
     return fd
 
 
@@ -201,8 +202,11 @@ async def _serve(config: Config, options: RunOptions, herald: Herald) -> int:
     process.become_subreaper()
     setproctitle(f"wmcore: manager {config.path}")
     sock = listen(config.socket)
-    former = formerlife.FormerLife(formerlife.put_aside(config.state_dir))
-    board = Scoreboard.create(config.state_dir / formerlife.NAME, len(config.classes))
+    try:
+        former = formerlife.FormerLife(formerlife.put_aside(config.state_dir))
+        board = Scoreboard.create(config.state_dir / formerlife.NAME, len(config.classes))
+    except OSError as error:
+        raise state_dir_trouble(config.state_dir, error) from None
     board.identify(os.getpid(), process.start_time(os.getpid()), process.boot_id())
     manager = Manager(
         config,

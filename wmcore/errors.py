@@ -1,5 +1,8 @@
 """The one tree of errors. A user's mistake and a failing peer are different branches: each has its exit code."""
 
+import errno
+from pathlib import Path
+
 
 class WmError(Exception):
     """Something went wrong that has a sentence for the user; `str(error)` is that sentence."""
@@ -15,6 +18,13 @@ class UsageError(WmError):
 
 class ConfigError(UsageError):
     """The configuration is wrong: says where (file, line, key), what, and what to do."""
+
+
+def state_dir_trouble(state_dir: Path, error: OSError) -> ConfigError:
+    """A file of ours that cannot be made or opened there."""
+    where = error.filename or state_dir
+    room = "make room there, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return ConfigError(f"state_dir {where}: {error.strerror}; {room}set 'state_dir' to a folder of this user's own")
 
 
 class LoadError(UsageError):

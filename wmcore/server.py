@@ -146,7 +146,8 @@ class Connection:
         transport = self._writer.transport
         if transport.is_closing():
             return
-        if transport.get_write_buffer_size() + len(line) > WRITE_LIMIT:
+        unread = transport.get_write_buffer_size()
+        if unread and unread + len(line) > WRITE_LIMIT:  # one reply may be larger: a record with a large argument
             transport.abort()  # it asks and does not read
             return
         self._writer.write(line)

@@ -104,7 +104,7 @@ def _notices(manager: "Manager", seen: Sequence[Seen]) -> list[str]:
         for health in manager.queue.health:
             notices += health.notices
     troubled = [str(view.slot) for _, view in seen if view is not None and view.trouble]
-    if troubled:
+    if troubled and manager.queue.ok:  # else the queue's own line says so
         slots = ", ".join(troubled[:8]) + (", ..." if len(troubled) > 8 else "")
         notices.append(f"the queue does not take what children {slots} write; the errorlogfile says why")
     return notices

@@ -1,5 +1,6 @@
 """A child on real gearmands, where Gearman has rules of its own."""
 
+import hashlib
 import select
 import signal
 import socket
@@ -19,6 +20,7 @@ from wmcore.backends.base import ChildQueue
 from wmcore.backends.gearman import packets
 from wmcore.backends.gearman.child import GearmanChild
 from wmcore.backends.gearman.connection import CONNECT_SECONDS
+from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.records import Claimed
 from wmcore.errors import QueueDown
 from wmcore.model import Failure, Outcome, RetryPolicy
@@ -250,3 +252,29 @@ def test_large_things_go_both_ways(make_rig: MakeRig, gearmand: Gearmand) -> Non
     child.turn((), GRAB_FOR)
     client.join()
     assert told == [large]
+
+
+def test_a_unique_id_of_64_bytes_leaves_the_payload_as_it_is(make_rig: MakeRig, gearmand: Gearmand) -> None:
+    """As a SHA-256 in hexadecimal is: gearmand 1.1 takes it, and gives its last byte out as a NUL in front of the
+    payload. Our own client refuses it, Perl's sends it."""
+    child, talk = make_rig(gearmand).child(), Talk(gearmand.address)
+    digest = hashlib.sha256().hexdigest().encode()
+    for own, payload in ((digest, b'{"n": 1}'), (digest[:63], b"x\0"), (b"u" * 63, b"\0x")):
+        talk.ask(packets.pack(packets.SUBMIT_JOB_BG, A.encode(), own, payload), packets.JOB_CREATED)
+        job = claim(child)
+        assert (job.uniqkey, job.raw) == (own[:63].decode(), payload)
+        child.complete(job)
+        assert child.turn((), GRAB_FOR).late == frozenset()
+    talk.close()
+
+
+def test_a_unique_id_that_somebody_has_made_up_in_our_form(make_rig: MakeRig, gearmand: Gearmand) -> None:
+    """One with more failures than a slot can note would kill each child that gets its job."""
+    child, talk = make_rig(gearmand).child(), Talk(gearmand.address)
+    made_up = f"wm-{10**20}-0-0-0".encode()
+    talk.ask(packets.pack(packets.SUBMIT_JOB_BG, A.encode(), made_up, b"1"), packets.JOB_CREATED)
+    job = claim(child)
+    assert child.failures(job) == 0
+    child.complete(job)
+    child.turn((), GRAB_FOR)
+    talk.close()

@@ -3,10 +3,11 @@
 import select
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from tests.contract.rig import GRAB_FOR, A, B, Rig, make_config
 from tests.servers import Gearmand
 from tests.waiting import until
 from wmcore import GearmanAsyncClient, GearmanSyncClient, Job
-from wmcore.backends.base import ChildQueue
-from wmcore.backends.gearman import connection, packets
+from wmcore.backends.base import ChildQueue, News
+from wmcore.backends.gearman import connection, packets, source
+from wmcore.backends.gearman import retrying as retrying_module
+from wmcore.backends.gearman import talk as talking
 from wmcore.backends.gearman.clock import Clock, Estimates
 from wmcore.backends.gearman.connection import Connection
 from wmcore.backends.gearman.parked import Parked, Parking
@@ -101,6 +104,28 @@ def test_a_retry_is_not_left_with_a_frozen_server(gearmand: Gearmand, second_gea
         talk.close()
 
 
+@contextmanager
+def narrow(server: Gearmand) -> Iterator[str]:
+    """The address of a link to it that takes a second for a megabyte, in both directions."""
+
+    def pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(50_000):
+                target.sendall(data)
+                time.sleep(len(data) / 1e6)
+            target.shutdown(socket.SHUT_WR)
+
+    def both_ways(client: socket.socket) -> None:
+        upstream = socket.create_connection(("127.0.0.1", server.port))
+        for each in (client, upstream):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 50_000)
+        threading.Thread(target=pass_on, args=(upstream, client), daemon=True).start()
+        pass_on(client, upstream)
+
+    with listening(both_ways) as address:
+        yield address
+
+
 # -- slow, full --------------------------------------------------------------------------------------------------------
 
 
@@ -129,6 +154,100 @@ def test_a_server_that_takes_its_time_over_many_jobs(gearmand: Gearmand, monkeyp
     assert gearmand.jobs(A)[0] == 10
 
 
+LARGE = bytes(range(256)) * 6_000
+"""More than a second on a `narrow` link."""
+
+
+def test_a_payload_that_takes_longer_than_a_frozen_server_is_given(
+    gearmand: Gearmand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given up each time, it would come again and again, and never be run."""
+    monkeypatch.setattr(source, "CONNECT_SECONDS", 0.4)
+    with narrow(gearmand) as address:
+        rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(address,)), "gearman", gearmand)
+        child = rig.child()
+        with GearmanAsyncClient(gearmand.address) as client:
+            client.insert(A, LARGE)
+        lives = set[int]()
+
+        def waited() -> Sequence[Claimed]:
+            lives.add(child._sources[0].connection.life)  # type: ignore[attr-defined]
+            return turned(child)
+
+        (job,) = until(waited, 10)
+        assert job.raw == LARGE
+        assert lives == {0}, "on the first connection"
+        rig.close()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_result_that_takes_longer_than_a_frozen_server_is_given(
+    gearmand: Gearmand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    """Given up on the way, its job would run again."""
+    monkeypatch.setattr(source, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(source, "LEAVE_SECONDS", 0.2)
+    with narrow(gearmand) as address:
+        rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(address,)), "gearman", gearmand)
+        child = rig.child()
+        with GearmanAsyncClient(gearmand.address) as client:
+            client.insert_many(A, [1] if leaves else [1, 2])
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        child.complete(job, result=LARGE)
+        if leaves:
+            assert child.turn((), GRAB_FOR).late == frozenset()
+            assert child.settled
+        else:
+            (second,) = until(lambda: turned(child), 10)
+            assert Job(second).arg == 2
+            child.complete(second)
+            child.turn((), GRAB_FOR)
+        assert gearmand.jobs(A)[0] == 0
+        rig.close()
+
+
+def test_what_is_large_is_submitted_over_a_narrow_link(gearmand: Gearmand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talking, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(gearmanlink, "ACCEPT_SECONDS", 0.4)
+    with narrow(gearmand) as address:
+        retrying = Talk(address)
+        assert submit_anywhere([retrying], "", Job.new(A, LARGE)).startswith("0-")
+        with GearmanAsyncClient(address) as client:
+            assert client.insert(A, LARGE)
+        retrying.close()
+    assert gearmand.jobs(A)[0] == 2
+
+
+def test_a_job_whose_end_cannot_be_written_goes_back(
+    gearmand: Gearmand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that may not run again, and the daemon's store takes nothing at that moment: nobody has it in hand, and on
+    this connection nobody ever would."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child, manager = rig.child(), rig.manager()
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, 1)
+    (job,) = until(lambda: turned(child))
+    assert child.start(job)
+    child._sources[0].connection.drop("its child died")  # type: ignore[attr-defined]
+    manager.close_book(rig.book(job=job.id))
+    child = rig.child(1)
+    until(lambda: child._parking.find("nothing") == [], what="the store is open")  # type: ignore[attr-defined]
+    child._parking.db.run("PRAGMA busy_timeout = 50")  # type: ignore[attr-defined]
+    store = sqlite3.connect(tmp_path / "failed.db", isolation_level=None)
+    store.execute("BEGIN IMMEDIATE")
+    with pytest.raises(QueueDown, match="locked"):
+        until(lambda: child.turn((0,), GRAB_FOR).jobs)
+    until(lambda: gearmand.jobs(A)[:2] == (1, 0), what="it waits again")
+    store.execute("ROLLBACK")
+    store.close()
+    until(lambda: turned(child) or gearmand.jobs(A)[0] == 0)
+    (row,) = manager.failed_page(Filter(), Wanted(None, 10)).rows
+    assert row.error == "killed by signal 9"
+    rig.close()
+
+
 def test_a_retry_that_is_refused_holds_up_no_other(gearmand: Gearmand, tmp_path: Path) -> None:
     parking, now = Parking(tmp_path), time.time()
     with GearmanAsyncClient(gearmand.address) as client:
@@ -145,6 +264,25 @@ def test_a_retry_that_is_refused_holds_up_no_other(gearmand: Gearmand, tmp_path:
     assert parking.waiting_counts() == {A: 2}
     assert parking.due(now, 10) == []
     retrying.turn()
+    retrying.close()
+    parking.close()
+
+
+def test_many_retries_that_are_due_wait_for_no_pause(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Jobs may fail by the thousand in a second, when something fails that all of them need."""
+    parking, now = Parking(tmp_path), time.time()
+
+    def park() -> None:
+        for number in range(retrying_module.AT_ONCE + 1):
+            parking._replace((), Parked(0, f"wm-1-0-0-{number:012x}", "waiting", A, b"", None, None, [], now - 1), now)
+
+    parking.db.atomically(park)
+    retrying = Retrying([gearmand.address], "", tmp_path)
+    assert retrying.turn()
+    assert parking.waiting_counts() == {A: 1}
+    assert not retrying.turn()
+    assert parking.waiting_counts() == {}
+    assert gearmand.jobs(A)[0] == retrying_module.AT_ONCE + 1
     retrying.close()
     parking.close()
 
@@ -198,11 +336,145 @@ def test_a_record_of_a_servers_former_life_is_no_retrys(gearmand: Gearmand, tmp_
     rig.close()
 
 
+def test_a_retry_that_failed_and_is_tried_again_is_in_the_queue(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Under other handles than the one that was noted: whoever retried the record again would have the job twice."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child, manager = rig.child(), rig.manager()
+    retrying = Retrying([gearmand.address], "", tmp_path)
+
+    def claim() -> Claimed:
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        return job
+
+    def is_in_the_queue() -> None:
+        assert manager.failed_get(row.id).fate is Fate.WAITING
+        with pytest.raises(Refused, match="which is still in the queue"):
+            manager.failed_retry(row.id)
+
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, 1)
+    assert child.fail(claim(), Failure("no"), RetryPolicy()) is Outcome.FAILED
+    (row,) = manager.failed_page(Filter(), Wanted(None, 10)).rows
+    manager.failed_retry(row.id)
+    is_in_the_queue()
+    job = claim()
+    assert job.delay_kind == "measured"
+    assert child.fail(job, Failure("no"), RetryPolicy(max_retries=5)) is Outcome.RETRIED
+    until(lambda: not turned(child) and gearmand.jobs(A)[0] == 0)
+    is_in_the_queue()
+    retrying.turn()
+    is_in_the_queue()
+    child.complete(claim())
+    child.turn((), GRAB_FOR)
+    until(lambda: gearmand.jobs(A)[0] == 0)
+    assert manager.failed_get(row.id).fate is Fate.GONE
+    assert manager.failed_retry(row.id)
+    retrying.close()
+    rig.close()
+
+
 def turned(child: ChildQueue) -> Sequence[Claimed]:
     try:
         return child.turn((0,), GRAB_FOR).jobs
     except QueueDown:  # it comes back
         return ()
+
+
+def test_what_waits_here_is_counted_while_the_first_server_is_down(
+    gearmand: Gearmand, second_gearmand: Gearmand, tmp_path: Path
+) -> None:
+    servers = (gearmand.address, second_gearmand.address)
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=servers), "gearman", gearmand)
+    manager, parking, now = rig.manager(), Parking(tmp_path), time.time()
+    parking.wait((), Parked(0, "wm-1-0-0-0", "waiting", A, b"", None, None, [], now + 600), now)
+    assert [manager.figures(place)[0].delayed for place in (0, 1)] == [1, 0]
+    gearmand.stop()
+    with pytest.raises(QueueDown):
+        manager.changed(0)
+    assert manager.figures(1)[0].delayed == 1
+    gearmand.start()
+    manager.probe(0)
+    assert [manager.figures(place)[0].delayed for place in (0, 1)] == [1, 0]
+    parking.close()
+    rig.close()
+
+
+# -- the daemon's own store ------------------------------------------------------------------------------------------
+
+
+def test_a_store_that_does_not_answer_is_no_servers_trouble(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Its server would be called down, and up again, with each look at the figures."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert_many(A, range(3))
+    (tmp_path / "failed.db").mkdir()
+    manager = rig.manager()
+    with pytest.raises(QueueDown, match="unable to open"):
+        manager.failed_count(Filter())
+    assert manager.figures(0)[0].ready == 3
+    rig.close()
+
+
+def test_a_full_disk_kills_nobody_who_writes_into_a_mapped_file(gearmand: Gearmand, tmp_path: Path) -> None:
+    """A page that has no place on the disk yet is a SIGBUS then, for the child that has just begun a job."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    rig.manager()
+    for name in ("running", "scoreboard"):
+        found = (tmp_path / name).stat()
+        assert found.st_blocks * 512 >= found.st_size > 4096, name
+    rig.close()
+
+
+# -- clients that go away ----------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_nobody_waits_for_any_more(gearmand: Gearmand, tmp_path: Path) -> None:
+    """As README and `GearmanSyncClient.insert` have it: gearmand drops it, and with it one that was joined."""
+    with GearmanAsyncClient(gearmand.address) as client:
+        client.insert(A, "background", uniqkey="chosen")
+        client.insert(A, "last", priority="low")
+    with GearmanSyncClient(gearmand.address) as client:
+        for options in ({"uniqkey": "chosen"}, {}):
+            with pytest.raises(TimeoutError):
+                client.insert(A, "waited for", timeout=0.1, **options)  # type: ignore[arg-type]
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child = rig.child()
+    (job,) = until(lambda: turned(child))
+    assert Job(job).arg == "last"
+    assert child.start(job)
+    child.complete(job)
+    assert not child.turn((0,), GRAB_FOR).jobs
+    assert gearmand.jobs(A)[0] == 0
+    rig.close()
+
+
+def test_a_listener_that_raises_leaves_no_broken_connection(gearmand: Gearmand, tmp_path: Path) -> None:
+    """Nor does the handler of a signal, which a web server has for requests that take too long."""
+    rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
+    child = rig.child()
+    told: list[object] = []
+
+    def wait() -> None:
+        with GearmanSyncClient(gearmand.address) as client:
+            try:
+                client.insert(A, 1, timeout=30, progress=lambda n, total: n / 0)
+            except ZeroDivisionError:
+                told.append(client.insert(A, 2, timeout=30))
+
+    client = threading.Thread(target=wait)
+    client.start()
+    for result in (b"3", b"4"):
+        (job,) = until(lambda: turned(child))
+        assert child.start(job)
+        child.tell(job, News.STATUS, b"1", b"2")
+        if result == b"3":
+            until(lambda: gearmand.jobs(A)[0] == 2, what="the client has given up the first and inserted the second")
+        child.complete(job, result=result)
+    child.turn((), GRAB_FOR)
+    client.join()
+    assert told == [4]
+    rig.close()
 
 
 # -- something else ----------------------------------------------------------------------------------------------------

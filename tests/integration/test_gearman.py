@@ -240,3 +240,53 @@ def test_check_config_and_insert(make_gearman: MakeGearman, gearmand: Gearmand) 
     done = daemon.wmcore("--check-config", "-f", str(daemon.conf))
     assert (done.returncode, done.stderr.count(": Connection refused")) == (1, 2), "all are named"
 
+
+
+def test_a_file_that_cannot_be_opened_is_named_at_the_start(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    """As one is that another user's daemon left: the start would never end."""
+    daemon = make_gearman(gearmand)
+    place = daemon.folder / "state" / "running"
+    place.mkdir(parents=True)
+    done = daemon.wmcore("-f", str(daemon.conf))
+    remedy = "set 'state_dir' to a folder of this user's own"
+    assert (done.returncode, done.stderr) == (2, f"wmcore: state_dir {place}: Is a directory; {remedy}\n")
+    until(lambda: not (daemon.folder / "wm.pid").exists())
+
+
+def test_the_failed_list_is_there_while_no_server_answers(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    daemon = make_gearman(gearmand, workers=[{"class": "jobs.Fails", "max_retries": 0}]).start("-c", "1")
+    insert(daemon, "jobs.Fails", {"n": 1})
+    until(lambda: daemon.status().failed.count == 1)
+    daemon.stop()
+    gearmand.stop()
+    daemon.start("-c", "1")
+    status = until(lambda: daemon.status() if daemon.status().failed.count else None)
+    assert not status.backend.ok
+    assert status.notices == [], "the server's own line says it"
+    (row,) = status.failed.recent
+    shown = daemon.wmtui("failed", "show", row.id).stdout
+    assert "1970" not in shown
+    refused = daemon.wmtui("failed", "retry", row.id)
+    assert refused.stderr == f"wmtui: {row.id}: job server {gearmand.address}: Connection refused\n"
+    assert daemon.wmtui("failed", "delete", row.id).returncode == 0
+    gearmand.start()
+
+
+def test_a_failed_job_with_a_large_argument_is_shown(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    """Its record is more than what a viewer that does not read is given before it is put out."""
+    daemon = make_gearman(gearmand, workers=[{"class": "jobs.Fails", "max_retries": 0}]).start("-c", "1")
+    insert(daemon, "jobs.Fails", {"n": "x" * 9_000_000})
+    until(lambda: daemon.status().failed.count == 1)
+    shown = daemon.wmtui("failed", "show", daemon.status().failed.recent[0].id)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "ValueError: no luck with xxx" in shown.stdout
+
+
+def test_a_job_that_raises_a_keyboard_interrupt_stops_no_daemon(make_gearman: MakeGearman, gearmand: Gearmand) -> None:
+    """Nobody sits at a terminal: it is an exception like any other."""
+    daemon = make_gearman(gearmand, workers=["jobs.Interrupts", QUICK]).start("-c", "1")
+    with sync_client(daemon) as client, pytest.raises(JobFailed, match="KeyboardInterrupt"):
+        client.insert("jobs.Interrupts", {}, timeout=20)
+    insert(daemon, QUICK, {"n": 1})
+    until(lambda: daemon.marks() == ["1"])
+    assert daemon.log().count("started with PID") == 1

@@ -95,6 +95,9 @@ def test_in_an_entry_of_workers(tmp_path: Path, entry: str, said: str) -> None:
         ("{job_servers: '::1'}", "'::1' is no job server; write host or host:port ([...]:port for IPv6)"),
         ("{job_servers: [js1:70000]}", "3: key 'job_servers': 'js1:70000' is no job server; write host or host:port"),
         ("{job_servers: [js1, 'js1:4730']}", "3: key 'job_servers': js1:4730 stands here twice; remove one of the two"),
+        ("{job_servers: 'js1:1, js2:2'}", "is no job server; write host or host:port; several are a list"),
+        ("{job_servers: 4730}", "3: key 'job_servers': '4730' is no job server; write host or host:port"),
+        ("{job_servers: []}", "3: key 'job_servers': names no job server; write at least one, or leave it out for 127"),
         ("{job_servers: {host: js1}}", "3: key 'job_servers': must be text, not a mapping"),
         ("{prefix: 'my shop'}", "3: key 'prefix': must be printable and without blanks"),
         ("{prefix: [a]}", "3: key 'prefix': must be text, not a list"),
@@ -102,7 +105,9 @@ def test_in_an_entry_of_workers(tmp_path: Path, entry: str, said: str) -> None:
     ],
 )
 def test_in_gearmans_options(tmp_path: Path, options: str, said: str) -> None:
-    assert said in refused(tmp_path, f"type: Gearman\nworkers: a.B\nworker_options: {options}\n")
+    sentence = refused(tmp_path, f"type: Gearman\nworkers: a.B\nworker_options: {options}\n")
+    assert said in sentence
+    assert sentence.count("key '") == 1, "the place is named once"
 
 
 @pytest.mark.parametrize(

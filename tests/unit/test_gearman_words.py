@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wmcore import GearmanAsyncClient
 from wmcore.backends.gearman import packets, submitting, unique
 from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.backends.gearman.results import encoded
@@ -67,6 +68,7 @@ def test_a_time_based_id_says_when() -> None:
     [
         "", "-", "user-7", "d20b350e-7325-4bbd-b497-bf550ad43035", "x" * 36, "zzzzzzzz-zzzz-1zzz-zzzz-zzzzzzzzzzzz",
         "00000000-0000-1000-8000-000000000000", "ffffffff-ffff-1fff-bfff-ffffffffffff", "wm-", "wm-1-2-3", "wm-a-b-c-d",
+        f"wm-{10**20}-0-0-0", f"wm-0-{'f' * 20}-0-0", f"wm-0-0-{'f' * 20}-0",
     ],
 )  # fmt: skip
 def test_other_ids_say_nothing(text: str) -> None:
@@ -164,3 +166,9 @@ def test_what_is_unknown_is_in_no_distribution() -> None:
     stats.add([math.nan], [math.nan], [3.0], 10)
     assert stats.delay.percentiles(10).max is None
     assert stats.process.percentiles(10).max == 3.0
+
+
+def test_a_client_without_a_server_is_refused() -> None:
+    for nothing in ([], ""):
+        with pytest.raises(ConfigError, match="needs a job server"):
+            GearmanAsyncClient(nothing)

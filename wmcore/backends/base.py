@@ -215,6 +215,9 @@ class ManagerQueue(Protocol):
     word: str
     """What each of `databases` is called: "database", "job server"."""
 
+    failed_apart: bool
+    """Does the failed list stand elsewhere, so that it can be read while none of them answers?"""
+
     @property
     def databases(self) -> Sequence[str]:
         """A name for each database, without its password; Gearman's are its job servers."""

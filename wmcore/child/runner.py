@@ -55,7 +55,7 @@ class Runner:
 
     def run(self, claimed: Claimed, queue: "Undisturbed") -> Job:
         """Call `work`: the job has a verdict then; those that it took along get theirs when its end is written.
-        KeyboardInterrupt passes through: somebody at the terminal wants to leave."""
+        KeyboardInterrupt passes through where somebody sits at the terminal: he wants to leave."""
         job = Job(claimed, queue)
         try:
             soft = None if self._patient else self.limits.soft_timeout()
@@ -65,9 +65,9 @@ class Runner:
                 with _soft_limit(soft, self.name):
                     result = self._worker.work(job)
             job.returned(queue.result(result), self._worker.explicit)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # SystemExit too: a job must not end its child
+            if self._patient and isinstance(error, KeyboardInterrupt):
+                raise
             job.raised(error)
         if _forked:  # a process that the job forked came back here: the job is its parent's to end
             os._exit(1)

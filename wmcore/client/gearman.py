@@ -32,8 +32,11 @@ class _GearmanClient(Closable):
         namespace in front of every function, as in conf.yml. `serializer`: how arguments are written, "json", or
         "storable" for workers in Perl. `inline`: run jobs in place. Raises ConfigError."""
         from wmcore.config.servers import parse_server
+        from wmcore.errors import ConfigError
 
         given = [job_servers] if isinstance(job_servers, str) else list(job_servers)
+        if not any(given):
+            raise ConfigError("a client needs a job server: host or host:port")
         self._servers = [parse_server(server) for server in given]
         self._prefix = prefix
         self._serializer = serializer
@@ -163,8 +166,10 @@ class GearmanSyncClient(_GearmanClient):
     ) -> Any:
         """Run one job and return what `work` returned: decoded where it is JSON, else as bytes; None for nothing.
 
-        `timeout`: seconds to wait at most; the job is not taken back by it. `progress(n, total)`, `data(part)` and
-        `warning(text)` are called with what the job tells meanwhile. The others as for `GearmanAsyncClient.insert`.
+        `timeout`: seconds to wait at most. A job that has begun by then goes on; one that has not is never run:
+        gearmand drops what nobody waits for any more, even a job in the background that was joined by its `uniqkey`.
+        `progress(n, total)`, `data(part)` and `warning(text)` are called with what the job tells meanwhile. The others
+        as for `GearmanAsyncClient.insert`.
 
         Raises JobFailed with the job's message, TimeoutError, QueueDown when no server answers or the connection is
         lost, Refused for what is not taken: also a `run_after` to come, since gearmand lets nobody wait for that.

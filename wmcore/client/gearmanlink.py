@@ -4,7 +4,8 @@ server's refusals, progress as it comes. All by the points that it offers for ex
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -17,9 +18,9 @@ from gearman.job import GearmanJob, GearmanJobRequest
 from gearman.protocol import GEARMAN_COMMAND_OPTION_REQ
 
 from wmcore.backends.gearman import packets
-from wmcore.backends.gearman.connection import keep_alive
+from wmcore.backends.gearman.connection import keep_alive, unsent
 from wmcore.backends.gearman.packets import Broken, Reader
-from wmcore.errors import JobFailed, QueueDown, Refused
+from wmcore.errors import JobFailed, QueueDown, Refused, WmError
 
 CONNECT_SECONDS = 2.0
 """For a connection, and for a sign of life of one."""
@@ -91,6 +92,10 @@ class _Connection(GearmanConnection):  # type: ignore[misc]
         except (OSError, Broken):
             return False
         return True
+
+    @property
+    def unsent(self) -> int:
+        return len(self._outgoing_buffer) + unsent(self.gearman_socket) if self.connected else 0
 
     def silent(self) -> None:
         self.silent_at = time.monotonic()
@@ -182,10 +187,12 @@ class Link(GearmanClient):  # type: ignore[misc]
         Refused."""
         silent, lost = 0, False
         while True:
-            self._look_at_connections()
+            with self._whole():
+                self._look_at_connections()
             connected = any(connection.connected for connection in self.connection_list)
             try:
-                return self._submit(make())
+                with self._whole():
+                    return self._submit(make())
             except _Silent:
                 silent += 1
                 if silent >= len(self.connection_list):
@@ -219,11 +226,12 @@ class Link(GearmanClient):  # type: ignore[misc]
         return requests
 
     def _await_handles(self, requests: Sequence[Request]) -> None:
-        """As long as one more of them is accepted now and then."""
-        before, left = len(requests) + 1, len(requests)
-        while 0 < left < before:
+        """As long as one more of them is accepted now and then, or more of a large one goes out."""
+        before, left = (-1, -1), (len(requests), 0)
+        while left[0] and left != before:
             self.wait_until_jobs_accepted(requests, poll_timeout=ACCEPT_SECONDS)
-            before, left = left, sum(request.state == JOB_PENDING for request in requests)
+            rest = sum(connection.unsent for connection in self.connection_list)
+            before, left = left, (sum(request.state == JOB_PENDING for request in requests), rest)
 
     def _choose_server(self, request: Request) -> None:
         """Jobs of one unique id always go to the same server while it is there: it is unique only within one."""
@@ -235,7 +243,8 @@ class Link(GearmanClient):  # type: ignore[misc]
     def wait(self, request: Request, seconds: float | None) -> bytes:
         """The result. Raises QueueDown, TimeoutError, or JobFailed."""
         try:
-            self.wait_until_jobs_completed([request], poll_timeout=seconds)
+            with self._whole():
+                self.wait_until_jobs_completed([request], poll_timeout=seconds)
         except GearmanError:
             request.timed_out = False
         if request.state == JOB_COMPLETE:
@@ -248,6 +257,18 @@ class Link(GearmanClient):  # type: ignore[misc]
         if request.timed_out:
             raise TimeoutError(f"job {handle} has not ended within {seconds:g} s")
         raise QueueDown(f"the connection was lost while job {handle} was waited for; it may run yet")
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """What a listener raises, or the handler of a signal, comes in the middle of a dialogue: the next one has
+        connections of its own."""
+        try:
+            yield
+        except (GearmanError, WmError):
+            raise
+        except BaseException:
+            self.shutdown()
+            raise
 
     @property
     def _names(self) -> str:

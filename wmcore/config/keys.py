@@ -79,14 +79,17 @@ def choice(*words: str) -> Callable[[Value], str]:
 def job_servers(value: Value) -> tuple[str, ...]:
     found: list[str] = []
     for item in value.items():
+        text = item.text()
         try:
-            server = parse_server(item.text())
+            server = parse_server(text)
         except ConfigError as error:
             item.wrong(str(error))
         if server in found:
             item.wrong(f"{server} stands here twice; remove one of the two")
         found.append(server)
-    return tuple(found) or (parse_server("127.0.0.1"),)
+    if not found:
+        value.wrong("names no job server; write at least one, or leave it out for 127.0.0.1")
+    return tuple(found)
 
 
 def namespace(value: Value) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from wmcore import backends, events, link, plan
 from wmcore.config.records import Config
+from wmcore.errors import WmError
 from wmcore.logs import Formatter, LogFile, redirect_output
 from wmcore.manager.bookkeeper import Bookkeeper
 from wmcore.manager.bulk import BulkRuns
@@ -190,7 +191,12 @@ class Manager:
             pool.error = None
         if not self.state.ready:
             self.state.names = names
-            self._open_queue()
+            try:
+                self._open_queue()
+            except WmError as error:
+                self.note(str(error), "error")
+                self._never_begin(str(error))
+                return
             self.state.ready = True
             self._on_ready(None)
             asyncio.get_running_loop().call_later(SETTLED_SECONDS, _settle_memory)
@@ -200,8 +206,11 @@ class Manager:
         for pool in self.state.pools:
             pool.error = reason
         if not self.state.ready:
-            self._on_ready(reason)
-            self._code, self.state.stopping = 2, True
+            self._never_begin(reason)
+
+    def _never_begin(self, reason: str) -> None:
+        self._on_ready(reason)
+        self._code, self.state.stopping = 2, True
 
     def _open_queue(self) -> None:
         queue = backends.of(self.config.type).open_manager_queue(self.config, self.state.names)

@@ -196,7 +196,7 @@ class QueueSide:
         while True:
             self._failed_stale.clear()
             await asyncio.sleep(STORM_SECONDS)
-            if not self.ok:
+            if not (self.ok or self.queue.failed_apart):
                 continue
             with contextlib.suppress(QueueDown):  # the asker says so
                 await self.refresh_failed()

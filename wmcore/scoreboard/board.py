@@ -146,7 +146,8 @@ class Scoreboard:
         stride = -(-(CHILD_WORDS + MANAGER_WORDS + CLASS_WORDS * classes) // 8) * 8
         temporary = path.with_name(path.name + ".new")
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        os.ftruncate(fd, _words(slots, stride, classes) * 8)
+        # With its place on the disk: where that is full, the first word on a page without one would be a SIGBUS.
+        os.posix_fallocate(fd, 0, _words(slots, stride, classes) * 8)
         words = memoryview(mmap.mmap(fd, 0)).cast("Q")
         words[H_VERSION], words[H_SLOTS], words[H_CLASSES], words[H_STRIDE] = VERSION, slots, classes, stride
         words[H_MAGIC] = MAGIC

@@ -231,7 +231,7 @@ def _change(args: Namespace, kind: type[RetryFailed] | type[DeleteFailed], done:
     if reply.done or args.json:
         present(args, reply, lambda changed: show_changed(changed, done))
     for item in reply.refused:
-        err(f"{item.id}: {item.reason}")
+        err(item.reason if item.reason.startswith(item.id) else f"{item.id}: {item.reason}")
     return 1 if reply.refused else 0
 
 

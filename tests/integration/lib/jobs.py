@@ -215,3 +215,10 @@ class FailsFirst(Quick):
         if job.failures == 0:
             raise ValueError("the first time")
         super().work(job)
+
+
+class Interrupts(Worker):
+    """Raises what Ctrl-C does."""
+
+    def work(self, job):
+        raise KeyboardInterrupt

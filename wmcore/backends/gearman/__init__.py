@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from wmcore.backends.base import Ahead, ChildQueue, ManagerQueue, Position
 from wmcore.config.records import Config
-from wmcore.errors import QueueDown
+from wmcore.errors import QueueDown, state_dir_trouble
 
 
 def preload(config: Config) -> None:
@@ -53,16 +53,19 @@ def open_child_queue(
 
 
 def open_manager_queue(config: Config, names: Sequence[str]) -> ManagerQueue:
-    """The manager's side; connects when it is first used."""
+    """The manager's side; connects when it is first used. Raises ConfigError where `state_dir` does not do."""
     from wmcore.backends.gearman.chore import Chore
     from wmcore.backends.gearman.clock import Clock
     from wmcore.backends.gearman.manager import GearmanManager
     from wmcore.backends.gearman.retrying import Retrying
 
     chores: list[Chore] = [Retrying(config.job_servers, config.prefix, config.state_dir)]
-    if config.probe:
-        chores += [Clock(config.state_dir, server) for server in config.job_servers]
-    return GearmanManager(config, names, chores)
+    try:
+        if config.probe:
+            chores += [Clock(config.state_dir, server) for server in config.job_servers]
+        return GearmanManager(config, names, chores)
+    except OSError as error:
+        raise state_dir_trouble(config.state_dir, error) from None
 
 
 def init_db(config: Config, dry_run: bool, notify_trigger: bool = False) -> list[str]:

@@ -222,17 +222,17 @@ class GearmanChild:
         mark = mark_of(unique_id, raw)
         stamp = stamp_of(handle, mark)
         self._running.await_books(stamp)
+        job = self._claimed(source, name, function, text, raw, past, received)
+        held = Held(job, source, source.connection.life, handle, mark, stamp, past)
         try:
-            known = self._known(source, name, mark, text)
-        except QueueDown:
+            held.known = known = self._known(source, name, mark, text)
+            if known and text.startswith(unique.OURS):
+                held.job = job = msgspec.structs.replace(job, uniqkey=known[0].uniqkey)
+            if known and self._dismiss(held, known[-1], received):
+                return None
+        except QueueDown:  # nobody has the job in hand now: it goes back
             source.connection.drop("the daemon's own store does not answer")
             raise
-        job = self._claimed(source, name, function, text, raw, past, received)
-        if known and text.startswith(unique.OURS):
-            job = msgspec.structs.replace(job, uniqkey=known[0].uniqkey)
-        held = Held(job, source, source.connection.life, handle, mark, stamp, past, known)
-        if known and self._dismiss(held, known[-1], received):
-            return None
         self._held = held
         return job
 

@@ -17,7 +17,8 @@ class Chore(threading.Thread):
         self._leave = threading.Event()
         self._trouble = ""
 
-    def turn(self) -> None:
+    def turn(self) -> bool:
+        """Is there more to do, without a pause?"""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -25,9 +26,11 @@ class Chore(threading.Thread):
 
     def run(self) -> None:
         """The door: trouble is said once, and tried again for ever."""
-        while not self._leave.wait(self.pause_seconds):
+        more = False
+        while not self._leave.wait(0 if more else self.pause_seconds):
+            more = False
             try:
-                self.turn()
+                more = self.turn()
                 self._trouble = ""
             except Exception as error:
                 said = str(error) if isinstance(error, WmError) else f"{type(error).__name__}: {error}"

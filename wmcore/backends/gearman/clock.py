@@ -50,19 +50,20 @@ class Clock(Chore):
         os.ftruncate(self._fd, _SIZE)
         self._begin_anew()
 
-    def turn(self) -> None:
+    def turn(self) -> bool:
         try:
             moment, number = self._tick()
         except QueueDown:  # the asker says so
             self._able = False
             self._begin_anew()
-            return
+            return False
         if number <= self._last:
             self._begin_anew()
         self._last = number
         os.pwrite(self._fd, _TICK.pack(moment, number), _COUNT.size + self._count % TICKS * _TICK.size)
         self._count += 1
         os.pwrite(self._fd, _COUNT.pack(self._count), 0)
+        return False
 
     def _begin_anew(self) -> None:
         """The server was started anew, or may have been."""

@@ -7,11 +7,13 @@ says nothing, and must not hold up the others.
 """
 
 import errno
+import fcntl
 import os
 import random
 import select
 import socket
 import struct
+import termios
 import time
 from enum import IntEnum
 from typing import Any
@@ -37,6 +39,12 @@ def keep_alive(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def unsent(sock: socket.socket) -> int:
+    """Bytes that the other host has not taken from us yet."""
+    (queued,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))
+    return int(queued)
 
 
 class Phase(IntEnum):
@@ -189,6 +197,15 @@ class Connection:
             poll.register(self._sock, select.POLLOUT)
             if not poll.poll(ANSWER_SECONDS * 1000):
                 return
+
+    @property
+    def unsent(self) -> int:
+        return 0 if self._sock is None else len(self._out) + unsent(self._sock)
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """In both directions. As long as it changes the server is slow, or a payload is large; it is not silent."""
+        return self._reader.held, self.unsent
 
     def _read(self, flags: int) -> bool:
         """Has something come?"""

@@ -1,8 +1,11 @@
 """The manager's side: is each server there, what stands in it, the books of the dead, the failed list."""
 
+import socket
 import threading
 import time
-from collections.abc import Collection, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from wmcore.backends.base import Book, Closed, Due, Place, SlowBatch
@@ -11,7 +14,7 @@ from wmcore.backends.gearman.child import key_of
 from wmcore.backends.gearman.chore import Chore
 from wmcore.backends.gearman.parked import Parked, Parking
 from wmcore.backends.gearman.running import Running, stamp_of
-from wmcore.backends.gearman.submitting import submit_anywhere
+from wmcore.backends.gearman.submitting import new_unique, node_of, submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.local import LOCAL
 from wmcore.backends.records import (
@@ -50,6 +53,7 @@ class GearmanManager:
     """Implements `backends.base.ManagerQueue`."""
 
     word = "job server"
+    failed_apart = True
 
     def __init__(self, config: Config, names: Sequence[str], chores: Sequence[Chore] = ()) -> None:
         """`chores`: what is to be done beside, as long as this is open."""
@@ -58,6 +62,9 @@ class GearmanManager:
         self._functions = [packets.wire_name(config.prefix, name).decode() for name in names]
         self._here = _Here(config)
         self._running = Running(config.state_dir)
+        self._id = zlib.crc32(f"{socket.gethostname()} {config.state_dir}".encode())
+        self._down: set[int] = set()
+        self._waiting: dict[str, int] = {}
         self._asked_at = [0.0] * len(config.job_servers)
         self.databases = list(config.job_servers)
         self._chores = chores
@@ -66,13 +73,25 @@ class GearmanManager:
 
     # -- is there work? ------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _asking(self, database: int) -> Iterator[Talk]:
+        """Whatever it is asked, its answer says that it is there."""
+        try:
+            yield self._here.talks[database]
+        except QueueDown:
+            self._down.add(database)
+            raise
+        self._down.discard(database)
+
     def probe(self, database: int) -> list[str]:
-        self._here.talks[database].close()
-        self._here.talks[database].version()
+        with self._asking(database) as talk:
+            talk.close()
+            talk.version()
         return []
 
     def changed(self, database: int) -> bool:
-        self._here.talks[database].check()
+        with self._asking(database) as talk:
+            talk.check()
         return time.monotonic() - self._asked_at[database] > STATUS_SECONDS
 
     def ear(self, database: int) -> int | None:
@@ -84,13 +103,17 @@ class GearmanManager:
         if time.monotonic() - self._asked_at[database] < STATUS_SECONDS:
             return Due()
         self._asked_at[database] = time.monotonic()
-        status = self._here.talks[database].status()
+        with self._asking(database) as talk:
+            status = talk.status()
         found = {index: status.get(self._functions[index]) for index in classes}
         return Due({index: 1 for index, told in found.items() if told is not None and told.total > told.running})
 
     def figures(self, database: int) -> dict[int, QueueFigures]:
-        status = self._here.talks[database].status()
-        delayed = self._waiting_counts() if database == 0 else {}
+        with self._asking(database) as talk:
+            status = talk.status()
+        # What waits here belongs to no server: the first one that answers has it among its figures.
+        first = next(place for place in range(len(self.databases)) if place == database or place not in self._down)
+        delayed = self._waiting_counts() if database == first else {}
         found = {}
         for index, (name, function) in enumerate(zip(self._names, self._functions, strict=True)):
             told = status.get(function)
@@ -99,7 +122,10 @@ class GearmanManager:
         return found
 
     def _waiting_counts(self) -> dict[str, int]:
-        return self._here.parking.waiting_counts() if self._here.parking.exists else {}
+        """As they are known: that the daemon's own store does not answer is no server's trouble."""
+        with suppress(QueueDown):
+            self._waiting = self._here.parking.waiting_counts() if self._here.parking.exists else {}
+        return self._waiting
 
     # -- the books of the dead -----------------------------------------------------------------------------------------
 
@@ -185,6 +211,10 @@ class GearmanManager:
                     found[job] = (Fate.WAITING if self._is_known(job) else Fate.GONE), None
             except QueueDown:
                 silent.add(server)
+        gone = {job for job, (fate, _) in found.items() if fate is Fate.GONE}
+        unknown = {_number(row.id): str(row.retried_as) for row in records if row.retried_as in gone}
+        for number in self._kept(list(unknown)):
+            found[unknown[number]] = Fate.WAITING, None
         newest = self._stores()[0].records_of([0], jobs) if jobs else {}
         for record in records:
             again = newest.get((0, record.retried_as or ""))
@@ -223,15 +253,30 @@ class GearmanManager:
         store, number = self._stores()[0], _number(failed_id)
         record = store.get(number)
         try:
-            if record.retried_as is not None and self._is_known(record.retried_as):
+            if record.retried_as is not None and (self._is_known(record.retried_as) or self._kept([number])):
                 raise Refused(
                     f"{record.id} was retried already, as job {record.retried_as}, which is still in the queue"
                 )
-            job = submit_anywhere(self._here.talks, self._prefix, NewJob(record.funcname, record.raw))
+            own = new_unique(node=node_of(self._id, number))
+            job = submit_anywhere(self._here.talks, self._prefix, NewJob(record.funcname, record.raw, uniqkey=own))
         except QueueDown as error:
             raise Refused(f"{record.id}: {error}") from None
         store.mark_retried([(number, job)])
         return job
+
+    def _kept(self, numbers: Sequence[int]) -> set[int]:
+        """Of these records those whose retry has failed and is to be tried again: here, or in gearmand under another
+        handle by now."""
+        nodes = {node_of(self._id, number): number for number in numbers}
+        rows = self._here.parking.of_nodes(list(nodes)) if nodes and self._here.parking.exists else []
+        return {nodes[node] for node, state, key in rows if state == "waiting" or self._is_there(key)}
+
+    def _is_there(self, unique_id: str) -> bool:
+        for talk in self._here.talks:
+            with suppress(QueueDown):
+                if talk.is_known_by(unique_id):
+                    return True
+        return False
 
     def _is_known(self, job: str) -> bool:
         place, _, handle = job.partition("-")

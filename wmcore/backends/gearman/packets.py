@@ -31,11 +31,15 @@ GRAB_JOB_UNIQ = 30
 JOB_ASSIGN_UNIQ = 31
 SUBMIT_JOB_EPOCH = 36
 JOB_ASSIGN_ALL = 40
+GET_STATUS_UNIQUE = 41
+STATUS_RES_UNIQUE = 42
 
 PARTS = {JOB_ASSIGN: 3, JOB_ASSIGN_UNIQ: 4, JOB_ASSIGN_ALL: 5}
 """Of a body; the last one is the payload, which may hold NULs."""
 MOST_UNIQUE = 63
-"""Bytes: gearmand 1.1 delivers a job with a longer one mutilated."""
+"""Bytes: gearmand 1.1 takes one more, makes a NUL of it, and so puts that in front of the payload."""
+_HEXADECIMAL = b"0123456789abcdefABCDEF"
+"""What a SHA-256 is written in, 64 bytes long: an id that is one byte short of it was one."""
 
 
 def pack(kind: int, *parts: bytes) -> bytes:
@@ -63,6 +67,11 @@ class Reader:
     def feed(self, data: bytes) -> None:
         self._buffer += data
 
+    @property
+    def held(self) -> int:
+        """Bytes of packets that have not been taken."""
+        return len(self._buffer)
+
     def next(self) -> tuple[int, bytes] | None:
         """A whole packet: its kind and body. Raises Broken."""
         buffer = self._buffer
@@ -82,8 +91,10 @@ class Reader:
 def assigned(kind: int, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Handle, function, unique and payload of a job."""
     parts = body.split(b"\0", PARTS[kind] - 1)
-    unique = parts[2] if kind != JOB_ASSIGN else b""
-    return parts[0], parts[1], unique, parts[-1]
+    unique, payload = parts[2] if kind != JOB_ASSIGN else b"", parts[-1]
+    if len(unique) == MOST_UNIQUE and payload[:1] == b"\0" and not unique.strip(_HEXADECIMAL):
+        payload = payload[1:]
+    return parts[0], parts[1], unique, payload
 
 
 def error_text(body: bytes) -> str:

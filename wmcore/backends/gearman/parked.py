@@ -12,7 +12,7 @@ The first two are known by their unique id, the others by server, handle and a c
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +115,17 @@ class Parking:
         order = "DESC" if backwards else "ASC"
         return self._read(f"SELECT {_COLUMNS} FROM wm_parked WHERE {where} ORDER BY id {order} LIMIT {limit}", values)
 
+    def of_nodes(self, nodes: Sequence[int]) -> list[tuple[int, str, str]]:
+        """Node, state and key of jobs that came with a time-based id of one of these nodes."""
+        wanted = {f"n{number}": f"{node:012x}" for number, node in enumerate(nodes)}
+        places = ", ".join(f":{name}" for name in wanted)
+        found = self.db.rows(
+            "SELECT substr(uniqkey, 25), state, key FROM wm_parked WHERE state IN ('waiting', 'submitted') "
+            f"AND length(uniqkey) = 36 AND substr(uniqkey, 25) IN ({places})",
+            wanted,
+        )
+        return [(int(node, 16), state, key) for node, state, key in found]
+
     def waiting_counts(self) -> dict[str, int]:
         found = self.db.rows("SELECT funcname, count(*) FROM wm_parked WHERE state = 'waiting' GROUP BY funcname")
         return {str(name): int(count) for name, count in found}
@@ -163,8 +174,8 @@ class Parking:
     ) -> None:
         """Finally: into the failed list, with everything."""
         row = Row(
-            jobid=0, funcid=0, raw=job.raw, uniqkey=job.uniqkey, insert_time=job.insert_time, run_after=job.run_after,
-            grabbed_until=0, priority=None, coalesce=None, now=now,
+            jobid=0, funcid=0, raw=job.raw, uniqkey=job.uniqkey, insert_time=job.insert_time,
+            run_after=job.run_after or job.insert_time, grabbed_until=0, priority=None, coalesce=None, now=now,
         )  # fmt: skip
 
         def work() -> None:
@@ -177,12 +188,18 @@ class Parking:
         for key in keys:
             self.db.run("DELETE FROM wm_parked WHERE key = :key", {"key": key})
 
-    def submitted(self, row: Parked, now: float) -> None:
-        """gearmand has it now, unless it has ended already."""
-        self.db.run(
-            "UPDATE wm_parked SET state = 'submitted', changed = :now WHERE id = :id AND state = 'waiting'",
-            {"id": row.id, "now": now},
-        )
+    def submitted(self, some: Sequence[Parked], now: float) -> None:
+        """gearmand has them now, those that have not ended already."""
+
+        def work() -> None:
+            for row in some:
+                self.db.run(
+                    "UPDATE wm_parked SET state = 'submitted', changed = :now WHERE id = :id AND state = 'waiting'",
+                    {"id": row.id, "now": now},
+                )
+
+        if some:
+            self.db.atomically(work)
 
     def put_off(self, row: Parked, due: float) -> None:
         """It stays here until then."""

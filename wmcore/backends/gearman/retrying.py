@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wmcore.backends.gearman.chore import Chore
-from wmcore.backends.gearman.parked import Parking
+from wmcore.backends.gearman.parked import Parked, Parking
 from wmcore.backends.gearman.submitting import submit_anywhere
 from wmcore.backends.gearman.talk import Talk
 from wmcore.backends.records import NewJob
@@ -26,20 +26,25 @@ class Retrying(Chore):
         self._prefix = prefix
         self._parking = Parking(state_dir)
 
-    def turn(self) -> None:
+    def turn(self) -> bool:
         if not self._parking.exists:
-            return
-        now, refused = time.time(), None
-        for row in self._parking.due(now, AT_ONCE):
-            try:
-                submit_anywhere(self._talks, self._prefix, NewJob(row.funcname, row.raw, uniqkey=row.key))
-            except Refused as error:
-                self._parking.put_off(row, now + REFUSED_SECONDS)
-                refused = error
-            else:
-                self._parking.submitted(row, now)
+            return False
+        now, refused, submitted = time.time(), None, list[Parked]()
+        due = self._parking.due(now, AT_ONCE)
+        try:
+            for row in due:
+                try:
+                    submit_anywhere(self._talks, self._prefix, NewJob(row.funcname, row.raw, uniqkey=row.key))
+                except Refused as error:
+                    self._parking.put_off(row, now + REFUSED_SECONDS)
+                    refused = error
+                else:
+                    submitted.append(row)
+        finally:  # what is said again, because we died before this, has the same unique id
+            self._parking.submitted(submitted, now)
         if refused is not None:
             raise refused
+        return len(due) == AT_ONCE
 
     def close(self) -> None:
         for talk in self._talks:

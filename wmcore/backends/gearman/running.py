@@ -21,7 +21,8 @@ class Running:
     def __init__(self, state_dir: Path) -> None:
         fd = os.open(state_dir / "running", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(fd, (WORDS + 1) * 8)
+            # With its place on the disk: where that is full, the first word on a page without one would be a SIGBUS.
+            os.posix_fallocate(fd, 0, (WORDS + 1) * 8)
             self._words = memoryview(mmap.mmap(fd, (WORDS + 1) * 8)).cast("Q")
         finally:
             os.close(fd)

@@ -33,7 +33,8 @@ class Source:
         self._life = -1
         self._registered: tuple[int, ...] = ()
         self._registered_at = 0.0
-        self._asked_at: float | None = None  # a GRAB whose answer is still to come
+        self._asked_at: float | None = None  # a GRAB whose answer is still to come; or when a part of it came last
+        self._under_way = (0, 0)
         self._slept_at: float | None = None  # PRE_SLEEP: it wakes us when there is work
         self._ask_again_at = 0.0
         self._quiet_until = 0.0
@@ -47,7 +48,9 @@ class Source:
         """Connect where needed; take what has come."""
         connection = self.connection
         if self._asked_at is not None and self.asking and now > self._asked_at + CONNECT_SECONDS:
-            connection.drop(f"no answer within {CONNECT_SECONDS:g} s")
+            self._look_whether_it_moves()
+            if now > self._asked_at + CONNECT_SECONDS:
+                connection.drop(f"no answer within {CONNECT_SECONDS:g} s")
         connection.tend(now)
         if connection.life != self._life:
             self._forget()
@@ -128,7 +131,15 @@ class Source:
                 return packet
             if packet[0] == packets.ERROR:
                 self._refused = True
+        if self.asking:
+            self._look_whether_it_moves()
         return None
+
+    def _look_whether_it_moves(self) -> None:
+        """A large result on its way there, or a large payload on its way here: the answer may take longer."""
+        under_way = self.connection.under_way
+        if under_way != self._under_way:
+            self._under_way, self._asked_at = under_way, time.monotonic()
 
     def refused(self) -> bool:
         """Did the server not know the job whose end it was told last? Asked once."""
@@ -150,10 +161,12 @@ class Source:
     def settle(self, last: bytes) -> None:
         """Send `last` and wait until the server has taken it, and has answered what it was asked. A job that it still
         gives goes back, and so does everything where it does not answer."""
-        connection, until = self.connection, time.monotonic() + LEAVE_SECONDS
+        connection, until, unsent = self.connection, time.monotonic() + LEAVE_SECONDS, 0
         connection.send(last + packets.ECHO)
         while connection.phase is Phase.READY and time.monotonic() < until:
             packet = connection.await_next()
+            if unsent != (unsent := connection.unsent):  # a large result takes its time
+                until = time.monotonic() + LEAVE_SECONDS
             if packet is not None and packet[0] in packets.PARTS:
                 connection.give_back()
             elif packet is not None and packet[0] == packets.ECHO_RES:
@@ -172,10 +185,12 @@ class Source:
 
     def submit(self, packet: bytes) -> None:
         """A job in the background, while none is asked for. Raises QueueDown, Refused."""
-        connection, until = self.connection, time.monotonic() + CONNECT_SECONDS
+        connection, until, unsent = self.connection, time.monotonic() + CONNECT_SECONDS, 0
         connection.send(packet)
         while connection.phase is Phase.READY and time.monotonic() < until:
             reply = connection.await_next()
+            if unsent != (unsent := connection.unsent):
+                until = time.monotonic() + CONNECT_SECONDS
             if reply is not None and reply[0] == packets.JOB_CREATED:
                 return
             if reply is not None and reply[0] == packets.ERROR:

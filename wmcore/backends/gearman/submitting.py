@@ -17,12 +17,18 @@ _MULTICAST = 1 << 40
 NODE = random.getrandbits(48) | _MULTICAST
 
 
-def new_unique(run_after: float | None = None) -> str:
+def new_unique(run_after: float | None = None, node: int = NODE) -> str:
     """An id that says when the job was inserted and, where it is put off, until when. Never empty: gearmand's queues in
     databases keep one job of each id and function."""
     if run_after is None:
-        return str(uuid.uuid1(node=NODE))
+        return str(uuid.uuid1(node=node))
     return unique.ours(0, time.time(), run_after, random.getrandbits(48))
+
+
+def node_of(daemon: int, record: int) -> int:
+    """For the id of a job that is made of a failed one: by it the daemon knows the job, also after further attempts
+    under other ids and handles. `daemon`: what tells it from others, more or less."""
+    return (daemon & 0xFFFF) << 32 | _MULTICAST | record & 0xFFFFFFFF
 
 
 def due_second(run_after: float | None) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wmcore.backends.gearman import packets
+from wmcore.backends.gearman.connection import unsent
 from wmcore.backends.gearman.packets import Broken, Reader
 from wmcore.errors import QueueDown, Refused
 
@@ -74,6 +75,12 @@ class Talk:
         _, body = self._again(lambda: self.ask(question, packets.STATUS_RES))
         return body.split(b"\0")[1] == b"1"
 
+    def is_known_by(self, unique: str) -> bool:
+        """The same by its unique id, whatever its function. Raises QueueDown."""
+        question = packets.pack(packets.GET_STATUS_UNIQUE, unique.encode())
+        _, body = self._again(lambda: self.ask(question, packets.STATUS_RES_UNIQUE))
+        return body.split(b"\0")[1] == b"1"
+
     def status(self) -> dict[str, FunctionStatus]:
         """By function, as it is called on the server. Raises QueueDown."""
         return parse_status(self._again(lambda: self.lines("status")))
@@ -113,7 +120,9 @@ class Talk:
         """Raises QueueDown."""
         sock, reader = self._connected(), Reader()
         try:
-            sock.sendall(packet)
+            rest = memoryview(packet)
+            while rest:  # `sendall` has one time limit for everything, and a large payload may take longer
+                rest = rest[sock.send(rest) :]
             while True:
                 while (found := reader.next()) is not None:
                     if found[0] in answers:
@@ -142,7 +151,14 @@ class Talk:
         return text
 
     def _receive(self, sock: socket.socket) -> bytes:
-        data = sock.recv(65536)
+        while True:
+            before = unsent(sock)
+            try:
+                data = sock.recv(65536)
+                break
+            except TimeoutError:
+                if unsent(sock) == before:
+                    raise
         if not data:
             raise ConnectionResetError("the server closed the connection")
         return data

@@ -13,6 +13,9 @@ OURS = "wm-"
 _GREGORIAN = 0x01B21DD213814000
 _MOST_AGE = 90 * 86400.0
 _MOST_SKEW = 300.0
+_MOST_FAILURES = 2**31
+_MOST_MILLISECONDS = 2**48
+"""Anybody may write an id of our form. What is beyond these none of us has written, and it fits into no slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ def read(unique: str, now: float) -> Past:
 
 def _read_ours(unique: str) -> Past:
     try:
-        failures, inserted, due, _ = unique[len(OURS) :].split("-")
-        return Past(int(inserted, 16) / 1000 or None, int(due, 16) / 1000, int(failures))
+        failures, *moments = unique[len(OURS) :].split("-")
+        count = int(failures)
+        inserted, due, _ = (int(moment, 16) for moment in moments)
     except ValueError:
         return UNKNOWN
+    if count >= _MOST_FAILURES or max(inserted, due) >= _MOST_MILLISECONDS:
+        return UNKNOWN
+    return Past(inserted / 1000 or None, due / 1000, count)

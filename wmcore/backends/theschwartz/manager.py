@@ -48,6 +48,7 @@ class TheSchwartzManager:
     """Implements `backends.base.ManagerQueue`."""
 
     word = "database"
+    failed_apart = False
 
     def __init__(self, config: Config, names: Sequence[str], daemon: str) -> None:
         self._names = list(names)
