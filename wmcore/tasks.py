@@ -56,7 +56,9 @@ def _classes_load(config: Config) -> bool:
         return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=LOAD_SECONDS).returncode == 0
     except subprocess.TimeoutExpired:
         print(f"wmcore: a worker module waits: no end of the import within {LOAD_SECONDS} s", file=sys.stderr)
-        return False
+    except OSError as error:
+        print(f"wmcore: no loader can be started with {sys.executable}: {error.strerror}", file=sys.stderr)
+    return False
 
 
 def _several(count: int, one: str, many: str) -> str:

@@ -6,9 +6,12 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.integration.daemon import BIN, Daemon, alive
 from tests.waiting import until
@@ -94,6 +97,17 @@ def test_a_pidfile_in_a_missing_folder(make_daemon: Callable[..., Daemon]) -> No
 def test_a_socket_path_that_is_too_long(make_daemon: Callable[..., Daemon], tmp_path: Path) -> None:
     said = refused(make_daemon(socket=f"{tmp_path}/{'x' * 120}.sock"))
     assert "107" in said
+
+
+@pytest.mark.parametrize("option", ["-n", "--check-config"])
+def test_a_python_that_is_gone_is_named(daemon: Daemon, option: str) -> None:
+    """Its virtual environment was moved away, say; before, the start waited without end."""
+    gone = "import sys; sys.executable = '/gone/python'; from wmcore.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", gone, option, "-f", str(daemon.conf)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=daemon.environment)
+    assert done.returncode == 2
+    assert "no loader can be started with /gone/python: No such file or directory" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_check_config_says_the_same(make_daemon: Callable[..., Daemon]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -47,7 +48,11 @@ class Loaders:
         try:
             self._current = LoaderProcess.start(manager.config, manager.board, self._event_fd, setup, os.environ)
         except OSError as error:
-            manager.note(f"no loader can be started: {error.strerror}", "error")
+            why = f"no loader can be started with {sys.executable}: {error.strerror}"
+            if not manager.state.ready:
+                manager.loader_not_ready(why)
+                return
+            manager.note(why, "error")
             self._strikes += 1
             self._not_before = time.monotonic() + plan.back_off(self._strikes)
             return
