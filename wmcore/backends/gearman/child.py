@@ -127,7 +127,7 @@ class GearmanChild:
             late = frozenset((ended.job.id,))
         if jobs and (most is None or most[jobs[0].class_index] == 1):
             self._rest_elsewhere(jobs[0])
-        if not jobs and not late and all(source.connection.failing for source in self._sources):
+        if not (jobs or ended or late) and all(source.connection.failing for source in self._sources):
             raise QueueDown("; ".join(source.trouble for source in self._sources))
         return Turn(jobs, late)
 
