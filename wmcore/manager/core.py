@@ -329,6 +329,6 @@ class Manager:
 
 
 def _settle_memory() -> None:
-    """The collector need not go through all of the libraries again and again: that held the loop up for 40 ms."""
-    gc.collect()
+    """The collector need not go through all of the libraries again and again: that held the loop up for 40 ms. Nor once
+    more now, when nothing of them is garbage."""
     gc.freeze()
