@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.peer import golden
 from wmcore.model import COUNT_LIMIT
-from wmcore.protocol.messages import Attempt, FailedRecord, JobClass, Pool, Queue, QueuedJob, Server
+from wmcore.protocol.messages import Attempt, Backend, FailedRecord, JobClass, Pool, Queue, QueuedJob, Server
 from wmtui.printing import as_json, clean, clean_block, err, out, plural, table
 from wmtui.retries import fate
 from wmtui.verbs import failed, jobs, status, steer
@@ -118,6 +118,23 @@ def test_databases_of_which_one_is_down_and_one_was_not_asked_yet() -> None:
     ]
     said = [line for line in status.show_status(found) if line.startswith("queue")]
     assert said == ["queue   db1: DOWN for 1m00s: refused", "queue   db2: not asked yet", "queue   db3: ok for 1m00s"]
+
+
+def test_status_says_what_is_wrong_after_the_pools() -> None:
+    trouble = golden()
+    assert not [line for line in status.show_status(trouble) if line.startswith("wrong")]
+    trouble.pools[0].running = 3
+    assert max(map(len, status.show_status(trouble))) <= 80
+    trouble.backend = Backend(name="SQLite", ok=False, servers=[Server(name="db1", ok=False, since=trouble.now - 60)])
+    late, uncounted = trouble.classes[0], trouble.classes[1]
+    late.name, late.queue = f"A{EVIL}", Queue(ready=20, delayed=0, running=0, oldest=90_000.0)
+    uncounted.queue = Queue(ready=None, delayed=None, running=None)
+    lines = status.show_status(trouble)
+    assert harmless(lines)
+    facts = lines[: lines.index("")]
+    assert [line.split()[0] for line in facts] == ["daemon", "conf", "pool", "wrong", "wrong", "queue", "failed"]
+    assert facts[3] == "wrong   WARNING: pool default: 3 of 4 children running"
+    assert facts[4] == f"wrong   WARNING: {clean(late.name)}: the oldest job waiting for 1m30s (warning above 1m00s)"
 
 
 def test_children_have_a_line_each() -> None:
