@@ -28,7 +28,10 @@ KITTY_POP = b"\x1b[<u"  # pyte prints the u
 class Terminal:
     """A process on a pty of its own."""
 
-    def __init__(self, argv: list[str], size: tuple[int, int] = (80, 24), **env: str) -> None:
+    def __init__(
+        self, argv: list[str], size: tuple[int, int] = (80, 24), told: tuple[int, int] | None = None, **env: str
+    ) -> None:
+        """`told`: the size that it says it has, where that is another."""
         self.screen = pyte.Screen(*size)
         self.sent = bytearray()
         self.exit_code: int | None = None
@@ -37,7 +40,8 @@ class Terminal:
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), **env}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            width, height = told or size
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             os.execve(argv[0], argv, environment)
         os.set_blocking(self.fd, False)
 
@@ -175,6 +179,49 @@ async def test_resizing(daemon: Daemon) -> None:
         t.screen.resize(48, 160)
         fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
         await t.sees("TOOK95")
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "env"),
+    [
+        ((80, 24), (0, 0), {}),  # a serial line
+        ((100, 30), (0, 0), {"COLUMNS": "100", "LINES": "30"}),
+        ((80, 24), (80, 24), {"COLUMNS": "100", "LINES": "30"}),  # exported before the terminal was made smaller
+    ],
+)
+async def test_the_size_is_settled_before_the_screen_is_drawn(
+    daemon: Daemon, size: tuple[int, int], told: tuple[int, int], env: dict[str, str]
+) -> None:
+    """Else it would be laid out for two sizes in turn, without end, and nothing would be seen on it."""
+    t = Terminal([sys.executable, "-m", "wmtui.cli", "attach", str(daemon.path)], size, told, **env)
+    try:
+        await t.until(lambda: "web3" in t.screen.display[0], "the header")
+        await t.until(lambda: "q detach" in t.screen.display[-1], "the hints")
+        t.type("2")
+        await t.sees("[2 Children]")
+        t.type("q")
+        assert await t.ends() == 0
+    finally:
+        t.close()
+
+
+async def test_standard_output_may_be_elsewhere(daemon: Daemon, tmp_path: Path) -> None:
+    shell = f"exec {sys.executable} -m wmtui.cli attach {daemon.path} >{tmp_path}/out"
+    t = Terminal(["/bin/sh", "-c", shell], size=(160, 48))
+    try:
+        await t.until(lambda: "q detach" in t.screen.display[-1], "the hints")
+        t.type("q")
+        assert await t.ends() == 0
+        assert (tmp_path / "out").read_text() == ""
+    finally:
+        t.close()
+
+
+async def test_a_terminal_without_a_screen_gets_another_verb(daemon: Daemon) -> None:
+    async with attached(daemon, TERM="dumb") as t:
+        assert await t.ends() == 2
+        t.pump()
+        assert "TERM=dumb" in t.text and "wmtui top" in t.text and b"\x1b" not in t.sent
 
 
 async def test_data_can_not_speak_to_the_terminal(daemon: Daemon) -> None:
