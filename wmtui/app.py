@@ -262,6 +262,7 @@ class ConsoleApp(App[None]):
 
         def answered(said: bool | None) -> None:
             if said:
+                self.unsay()  # of a question before it, that nothing was sent
                 yes()
             elif said is False:
                 marks = len(self.main.view.pane.marks)

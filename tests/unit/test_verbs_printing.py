@@ -15,6 +15,8 @@ from wmtui.retries import fate
 from wmtui.verbs import failed, jobs, status, steer
 
 EVIL = "\x1b]52;c;aGk=\x07\x9b2J\u202egpj.exe\r\n\t\x7f"
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""All that turn the direction of writing (Unicode's Bidi_Control)."""
 
 
 def harmless(lines: list[str]) -> bool:
@@ -26,6 +28,7 @@ def harmless(lines: list[str]) -> bool:
 
 def test_control_characters_are_shown_not_sent() -> None:
     assert clean(EVIL) == "␛]52;c;aGk=␇�2J�gpj.exe␍␊␉␡"
+    assert clean(TURNING) == "�" * len(TURNING)
     assert clean("søster 日本 e\u0301") == "søster 日本 e\u0301"
 
 
@@ -39,6 +42,12 @@ def test_columns_are_even_and_nothing_is_cut() -> None:
         "a" + " " * 122 + "1",
         "long" * 30 + " 200 x␊",
     ]
+
+
+def test_wide_characters_and_accents_leave_the_columns_even() -> None:
+    assert table(["KEY", "N"], [("日本", 1), ("e\u0301", 10), ("abc", 2)], "lr") == [
+        "KEY   N", "日本  1", "e\u0301    10", "abc   2",
+    ]  # fmt: skip
 
 
 def test_json_is_one_line_of_names_on_the_wire() -> None:
