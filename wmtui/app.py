@@ -34,7 +34,7 @@ from wmtui.screens.main import MainScreen
 from wmtui.session import Session
 from wmtui.steering import Steering
 from wmtui.target import Where, target_word
-from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, keep_crash
+from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, drawn_in, keep_crash
 from wmtui.views.base import WIDE
 from wmtui.widgets.drawing import bindings
 
@@ -69,7 +69,7 @@ class ConsoleApp(App[None]):
         self.now = now
         self.keys = keys
         self.pending: Pending | None = None
-        self._harmless = Harmless()
+        self._harmless = Harmless(drawn_in() if on_terminal else None)
         self.saying = Saying(now)
         self._held_at = 0.0
         self._crashed = False

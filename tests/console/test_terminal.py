@@ -252,6 +252,15 @@ async def test_ascii_where_the_terminal_has_no_other_signs(daemon: Daemon, env: 
         assert t.text.isascii()
 
 
+async def test_data_that_the_terminal_can_not_write_stays_in_its_column(daemon: Daemon) -> None:
+    records = many_failed(3)
+    records[1].error = "日本 \x1b[2J of the second"
+    daemon.set_failed(records)
+    async with attached(daemon, PYTHONIOENCODING="latin-1") as t:
+        await t.sees("???? ?[2J of the second")
+        assert b"\\u" not in t.sent
+
+
 async def test_the_ascii_option_and_read_only(daemon: Daemon) -> None:
     async with attached(daemon, "--ascii", "--read-only") as t:
         await t.sees("READ-ONLY")
