@@ -8,11 +8,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 
 from wmtui.glyphs import Glyphs, choose, is_utf8
@@ -42,6 +44,16 @@ class Harmless(LineFilter):
             return text
         known = text.encode(self._narrow, "ignore").decode(self._narrow)
         return "".join(char if char in known else "?" * cell_len(char) for char in text)
+
+
+class Patient(LinuxDriver):
+    """Textual's reading of keys ends, and the console with it, at a byte that is not UTF-8: an é of a terminal that is
+    set to Latin-1, or noise on a serial line. What came with it is lost."""
+
+    def run_input_thread(self) -> None:
+        while not self.exit_event.is_set():
+            with suppress(UnicodeDecodeError):
+                super().run_input_thread()
 
 
 def drawn_in() -> str | None:

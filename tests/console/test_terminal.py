@@ -170,6 +170,28 @@ async def test_keys_of_a_real_terminal(daemon: Daemon) -> None:
         await t.until(lambda: Drain(pool="default") in daemon.asked, "the drain")
 
 
+async def test_bytes_that_are_no_characters_do_not_end_it(daemon: Daemon) -> None:
+    """An e acute of a terminal that is set to Latin-1; it ended with Textual's traceback."""
+    async with attached(daemon) as t:
+        await t.sees("q detach")
+        os.write(t.fd, b"\xe9")
+
+        def leads_on() -> bool:
+            t.type("3")  # again: one that comes in the same read is lost with it
+            return "[3 Queue" in t.text
+
+        await t.until(leads_on, "the view of another key")
+        os.write(t.fd, b"\xff\xfe\xc3")
+
+        def leads_back() -> bool:
+            t.type("1")
+            return "[1 Overview" in t.text
+
+        await t.until(leads_back, "the first view again")
+        t.type("q")
+        assert await t.ends() == 0
+
+
 async def test_resizing(daemon: Daemon) -> None:
     async with attached(daemon) as t:
         await t.sees("sandbox.worker.B")
