@@ -18,7 +18,7 @@ import pyte
 import pytest
 
 from tests.console.daemon import Daemon, many_failed
-from wmcore.protocol.messages import Child, Drain
+from wmcore.protocol.messages import Child, Drain, Scale
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 20.0
@@ -168,6 +168,24 @@ async def test_keys_of_a_real_terminal(daemon: Daemon) -> None:
         await asyncio.sleep(0.35)  # the dialog's keys are dead for 0.3 s: that is its promise
         t.type("y")
         await t.until(lambda: Drain(pool="default") in daemon.asked, "the drain")
+
+
+async def test_what_is_typed_behind_enter_is_no_part_of_the_command(daemon: Daemon) -> None:
+    """All in one read: 3 children became 35, a second enter ended the console, and what was left was still done."""
+    async with attached(daemon) as t:
+        await t.sees("q detach")
+        t.type(":scale default 3\r5")
+        await t.until(lambda: any(isinstance(each, Scale) for each in daemon.asked), "the scaling")
+        assert daemon.commands() == [Scale(pool="default", to=3)]
+        t.type(":nonsense\r\r")
+        await t.sees("there is no 'nonsense'")
+        t.type(":scale default 4")
+        await t.sees(":scale default 4")
+        t.type("\x1b")
+        await t.until(lambda: ":scale" not in t.text, "the line to be gone")
+        t.type("2")
+        await t.sees("[2 Children]")
+        assert daemon.commands() == [Scale(pool="default", to=3)]
 
 
 async def test_bytes_that_are_no_characters_do_not_end_it(daemon: Daemon) -> None:
