@@ -34,7 +34,7 @@ from wmtui.screens.main import MainScreen
 from wmtui.session import Session
 from wmtui.steering import Steering
 from wmtui.target import Where, target_word
-from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, keep_crash
+from wmtui.terminal import HangupWatch, Harmless, Patient, catch_signals, choose_glyphs, drawn_in, keep_crash
 from wmtui.views.base import WIDE
 from wmtui.widgets.drawing import bindings
 
@@ -61,7 +61,7 @@ class ConsoleApp(App[None]):
     ) -> None:
         """`only_one`: a command means this daemon without naming it. `on_terminal`: there is a real one, whose
         signals and end are ours to handle."""
-        super().__init__()
+        super().__init__(Patient if on_terminal else None)
         feeds = feeds if isinstance(feeds, Sequence) else [feeds]
         self.sessions = [Session(feed, read_only, "" if only_one else target_word(feed.name)) for feed in feeds]
         self.session = self.sessions[0]
@@ -69,7 +69,7 @@ class ConsoleApp(App[None]):
         self.now = now
         self.keys = keys
         self.pending: Pending | None = None
-        self._harmless = Harmless()
+        self._harmless = Harmless(drawn_in() if on_terminal else None)
         self.saying = Saying(now)
         self._held_at = 0.0
         self._crashed = False
@@ -262,6 +262,7 @@ class ConsoleApp(App[None]):
 
         def answered(said: bool | None) -> None:
             if said:
+                self.unsay()  # of a question before it, that nothing was sent
                 yes()
             elif said is False:
                 marks = len(self.main.view.pane.marks)

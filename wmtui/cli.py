@@ -1,6 +1,7 @@
 """`wmtui`: reads the command line, runs one verb. Loads nothing but the standard library until it knows which."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -97,6 +98,10 @@ MODULES = {
 """Which module of `verbs` has which verbs, in the order of the help."""
 
 
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why stdout does not take what there is to say, where that is a file."""
+
+
 def verbs_of(modules: Iterable[str]) -> "list[Verb]":
     return [verb for name in modules for verb in import_module(f"wmtui.verbs.{name}").VERBS]
 
@@ -110,6 +115,8 @@ def modules_for(argv: Sequence[str]) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """The exit code; argparse leaves by SystemExit(2), of `check` 3."""
     words = sys.argv[1:] if argv is None else argv
+    sys.stdout = sys.stdout or os.fdopen(_nowhere(), "w")  # it is None where somebody wrote `>&-`
+    sys.stderr = sys.stderr or os.fdopen(_nowhere(), "w")
     with loading():
         from wmcore.errors import WmError
         from wmtui import printing
@@ -124,10 +131,25 @@ def main(argv: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `wmtui ... | head` has seen enough; nothing may be written at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `wmtui ... | head` has seen enough
+        _write_no_more()
         return 0
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN:
+            raise
+        _write_no_more()
+        printing.err(f"what there is to say cannot be written: {error.strerror}")
+        return 1
     return code
+
+
+def _write_no_more() -> None:
+    """At exit, Python would try again."""
+    os.dup2(_nowhere(), sys.stdout.fileno())
+
+
+def _nowhere() -> int:
+    return os.open(os.devnull, os.O_WRONLY)
 
 
 if __name__ == "__main__":

@@ -24,14 +24,14 @@ FLEET_COLUMNS = (
     Column("name", Cell("DAEMON"), NAME, most=32),
     Column("link", Cell("STATE"), 15, most=18),
     Column("children", Cell("BUSY/RUN/N", short="B/RUN/N"), 8, most=13, right=True),
-    Column("rate", Cell("JOB/S"), 6, right=True),
+    Column("rate", Cell("JOB/S"), 6, rank=2, right=True),
     Column("ready", Cell("READY"), 6, right=True),
-    Column("oldest", Cell("OLDEST"), 6, rank=1, right=True),
+    Column("oldest", Cell("OLDEST"), 6, rank=3, right=True),
     Column("failed", Cell("FAILED"), 6, right=True),
     Column("version", Cell("VER"), 6, rank=6, most=10),
     Column("role", Cell("ROLE"), 9, rank=5),
     Column("rates", Cell("JOBS/S, 60 s", short="JOBS/S"), 8, rank=7, most=60, bars=True),
-    Column("note", Cell("NOTE"), 10, most=120),
+    Column("note", Cell("NOTE"), 10, rank=1, most=120),
 )
 
 

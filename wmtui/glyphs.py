@@ -47,5 +47,8 @@ ASCII = Glyphs(
 
 def choose(ascii_only: bool, term: str | None, encoding: str | None) -> Glyphs:
     """`encoding` is that of stderr, where Textual draws. The Linux console has no font for most of the signs."""
-    utf8 = (encoding or "").lower().replace("-", "").replace("_", "") == "utf8"
-    return ASCII if ascii_only or term == "linux" or not utf8 else UNICODE
+    return ASCII if ascii_only or term == "linux" or not is_utf8(encoding) else UNICODE
+
+
+def is_utf8(encoding: str | None) -> bool:
+    return (encoding or "").lower().replace("-", "").replace("_", "") == "utf8"

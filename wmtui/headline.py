@@ -48,8 +48,8 @@ def header(
 
 
 def tabs(number: int, picture: Picture, daemons: int, live: int) -> list[Part]:
-    """The names of the views with their keys. The one that is shown stands in brackets, whatever the colours. `live`:
-    so many of the daemons are."""
+    """The names of the views with their keys, where they have room; the one that is shown always has its name, and
+    stands in brackets, whatever the colours. `live`: so many of the daemons are."""
     status = picture.status
     failed = status.failed.count if status else None
     fleet = f" {daemons}" if live == daemons else f" {live}/{daemons}!"
@@ -57,7 +57,7 @@ def tabs(number: int, picture: Picture, daemons: int, live: int) -> list[Part]:
     for i, name in enumerate(VIEWS, 1):
         more = f" {count(failed)}!" if name == "Failed" and failed else fleet if name == "Fleet" else ""
         text = f"{i} {name}{more}"
-        parts.append((0, Cell(f"[{text}]", "bold") if i == number else Cell(f" {text} ")))
+        parts.append((0, Cell(f"[{text}]", "bold") if i == number else Cell(f" {text} ", short=f" {i}{more} ")))
     return parts
 
 

@@ -2,9 +2,10 @@
 said. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
+
+from msgspec import Struct
 
 from wmcore.model import COUNT_LIMIT, DaemonState, PoolState
 from wmcore.protocol.messages import Backend, FailedPage, JobClass, Pool, Server, Status
@@ -32,8 +33,7 @@ SEVERITY = (State.OK, State.UNKNOWN, State.WARNING, State.CRITICAL)
 """Not the exit codes: a trouble that is known counts for more than a figure that is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """A figure above them is bad; None: never."""
 
     warning: float | None = None
@@ -43,8 +43,7 @@ class Limits:
 OFF = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     age: Limits = Limits(60, 300)  # seconds that the oldest claimable job of a class has waited
     depth: Limits = Limits(1_000, 10_000)  # claimable jobs of a class
     failed: Limits = OFF  # jobs that finally failed within `failed_within` seconds
@@ -52,14 +51,12 @@ class Thresholds:
     classes: tuple[str, ...] = ()  # only these; empty: all
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     state: State
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """For the monitor's graphs."""
 
     label: str
@@ -68,8 +65,7 @@ class Figure:
     limits: Limits = OFF
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     state: State
     summary: str = ""  # what is said where there is no reason
     reasons: tuple[Reason, ...] = ()  # the most severe first

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from wmcore.errors import UsageError
-from wmtui.keymap import DEFAULT, KEYS, Keymap, clash
+from wmtui.keymap import DEFAULT, KEYS, SIGNS, Keymap, clash
 
 
 def read(path: Path) -> Keymap:
@@ -29,9 +29,13 @@ def read(path: Path) -> Keymap:
     return keymap
 
 
-CHARACTERS = {"+": "plus", "-": "minus", "/": "slash", ":": "colon", "?": "question_mark", "*": "asterisk",
-              "!": "exclamation_mark", "=": "equals_sign", ".": "full_stop", ",": "comma", "[": "left_square_bracket",
-              "]": "right_square_bracket", "#": "number_sign", "@": "at", ";": "semicolon", "~": "tilde"}  # fmt: skip
+NAMED = {
+    "enter", "escape", "tab", "space", "backspace", "up", "down", "left", "right", "home", "end", "insert", "delete",
+    "pageup", "pagedown", *(f"f{number}" for number in range(1, 25)), *SIGNS.values(),
+}  # fmt: skip
+WRITTEN = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "return": "enter", "del": "delete", "ins": "insert"}
+"""As docs/keys.md and other programs call them."""
+MODIFIERS = ("alt", "ctrl", "shift")
 
 
 def _keys(path: Path, name: str, value: Any) -> str:
@@ -40,9 +44,25 @@ def _keys(path: Path, name: str, value: Any) -> str:
         near = difflib.get_close_matches(name, known, 1)
         raise UsageError(f"{path}: there is no key {name!r}" + (f"; is {near[0]!r} meant?" if near else ""))
     values = value if isinstance(value, list) else str(value).split(",") if len(str(value)) > 1 else [value]
-    found = [CHARACTERS.get(str(each).strip(), str(each).strip()) for each in values]
+    found = [str(each).strip() for each in values]
     if not all(found) or isinstance(value, bool | dict):
         raise UsageError(f"{path}: {name} needs a key, as in `{name}: ctrl+d` or `{name}: [u, plus]`")
+    found = [_key(path, name, each) for each in found]
     if "ctrl+c" in found:
         raise UsageError(f"{path}: {name} cannot have ctrl+c: that always leaves the console")
     return ",".join(found)
+
+
+def _key(path: Path, name: str, written: str) -> str:
+    """As Textual calls it. One that no terminal sends would leave its id without a key, and nobody would be told."""
+    *before, last = [written] if len(written) == 1 else written.split("+")
+    modifiers = sorted(each.lower() for each in before)
+    key = SIGNS.get(last) or (last if len(last) == 1 and last.isalnum() else WRITTEN.get(last.lower(), last.lower()))
+    if modifiers == ["shift"] and len(key) == 1:
+        return key.upper()
+    if modifiers:
+        key = key.lower()
+    letter = len(key) == 1
+    if not (letter or key in NAMED) or not set(modifiers) <= set(MODIFIERS) or (letter and "shift" in modifiers):
+        raise UsageError(f"{path}: {name}: terminals have no key {written!r}; it goes like x, X, f5, pgdn, ctrl+d")
+    return "+".join([*modifiers, key])

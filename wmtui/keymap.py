@@ -186,10 +186,20 @@ def panes_of(action: str) -> frozenset[str]:
     return frozenset(pane for key in KEYS if key.action.partition("(")[0] == action for pane in key.panes)
 
 
+SIGNS = {
+    "+": "plus", "-": "minus", "/": "slash", ":": "colon", "?": "question_mark", "*": "asterisk", "&": "ampersand",
+    "!": "exclamation_mark", "=": "equals_sign", ".": "full_stop", ",": "comma", "[": "left_square_bracket",
+    "]": "right_square_bracket", "#": "number_sign", "@": "at", ";": "semicolon", "~": "tilde", "$": "dollar_sign",
+    "%": "percent_sign", "^": "circumflex_accent", "(": "left_parenthesis", ")": "right_parenthesis",
+    "_": "underscore", "{": "left_curly_bracket", "}": "right_curly_bracket", "|": "vertical_line", "\\": "backslash",
+    '"': "quotation_mark", "'": "apostrophe", "<": "less_than_sign", ">": "greater_than_sign", "`": "grave_accent",
+}  # fmt: skip
+"""What Textual calls the keys that are no letters."""
+_SIGNS_BY_NAME = {name: sign for sign, name in SIGNS.items()}
+
+
 def _shown(keys: str) -> str:
-    names = {"plus": "+", "minus": "-", "slash": "/", "colon": ":", "question_mark": "?", "asterisk": "*",
-             "ampersand": "&", "exclamation_mark": "!", "equals_sign": "=", "full_stop": ".", "comma": ","}  # fmt: skip
-    return " ".join(names.get(key, key) for key in keys.split(","))
+    return " ".join(_SIGNS_BY_NAME.get(key, key) for key in keys.split(","))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ Your own keys stand in `$XDG_CONFIG_HOME/wmtui/keys.yml` (or `wmtui attach --key
     drain: ctrl+d
     scale.up: [u, "+"]
 
-What would give two things one key is refused at the start, with both names.
+Keys are written as in these tables (`x`, `X`, `pgdn`, `esc`), with `ctrl+`, `alt+` or `shift+` before them, or `f1` to
+`f24`; signs in quotes. A key that no terminal sends, and what would give two things one key, is refused at the start.
 """
 
 

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from unicodedata import combining, east_asian_width
 
 import msgspec
 
 from wmcore.protocol.messages import Server
 
 _CONTROL = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
-_HIDDEN = dict.fromkeys([*range(0x80, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F),
+_HIDDEN = dict.fromkeys([*range(0x80, 0xA0), 0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F),
                          *range(0x2066, 0x206A)], 0xFFFD)  # fmt: skip
 _LINE = _CONTROL | _HIDDEN | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
 _BLOCK = {code: symbol for code, symbol in _LINE.items() if code not in (0x09, 0x0A)}
@@ -29,15 +30,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "
     """Lines with even columns; `right` has an `r` for each column that is set to the right, as in "lrr". Nothing is
     cut: what is wider than the terminal may wrap, but grep finds it."""
     cells = [list(heads), *([clean("-" if cell is None else cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+    widths = [max(_columns(row[column]) for row in cells) for column in range(len(heads))]
     sides = right.ljust(len(heads), "l")
     return [
-        " ".join(
-            cell.rjust(width) if side == "r" else cell.ljust(width)
-            for cell, width, side in zip(row, widths, sides, strict=True)
-        ).rstrip()
+        " ".join(_set(cell, width, side) for cell, width, side in zip(row, widths, sides, strict=True)).rstrip()
         for row in cells
     ]
+
+
+def _set(cell: str, width: int, side: str) -> str:
+    room = " " * (width - _columns(cell))
+    return room + cell if side == "r" else cell + room
+
+
+def _columns(text: str) -> int:
+    """That it takes on a terminal: Chinese and the like two a character, accents that are set over another none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def shorten(text: str, width: int) -> str:

@@ -36,11 +36,11 @@ JOB_COLUMNS = (
     Column("job", Cell("JOB"), 9, most=20, cut="left"),
     Column("class", Cell("CLASS"), 16, most=44, cut="left"),
     Column("state", Cell("STATE"), 9),
-    Column("age", Cell("AGE"), 6, right=True),
-    Column("due", Cell("DUE"), 8, most=11),
+    Column("age", Cell("AGE"), 6, rank=1, right=True),
+    Column("due", Cell("DUE"), 8, rank=1, most=11),
     Column("priority", Cell("PRIO"), 4, rank=2, right=True),
     Column("uniqkey", Cell("UNIQKEY"), 8, rank=3, most=24),
-    Column("arg", Cell("ARGUMENT"), 24, most=400),
+    Column("arg", Cell("ARGUMENT"), 22, most=400),
 )
 
 QUEUE_LENS = Lens(

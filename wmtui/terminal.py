@@ -8,29 +8,61 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 
-from wmtui.glyphs import Glyphs, choose
+from wmtui.glyphs import Glyphs, choose, is_utf8
 from wmtui.printing import clean
 
 
 class Harmless(LineFilter):
-    """The last gate before the terminal: no data gets a control character through, whichever widget shows it."""
+    """The last gate before the terminal: no data gets a control character through, whichever widget shows it. Nor does
+    what the terminal's `encoding` has no character for: it would be written as \\u65e5, and tear the line apart."""
+
+    def __init__(self, encoding: str | None = None) -> None:
+        super().__init__()
+        self._narrow = None if is_utf8(encoding) else encoding
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        return [
-            segment if segment.control or segment.text.isprintable() else Segment(clean(segment.text), segment.style)
-            for segment in segments
-        ]
+        return [segment if self._passes(segment) else Segment(self._plain(segment.text), segment.style)
+                for segment in segments]  # fmt: skip
+
+    def _passes(self, segment: Segment) -> bool:
+        text = segment.text
+        return bool(segment.control) or (text.isprintable() and (self._narrow is None or text.isascii()))
+
+    def _plain(self, text: str) -> str:
+        """In as many cells."""
+        text = clean(text)
+        if self._narrow is None or text.isascii():
+            return text
+        known = text.encode(self._narrow, "ignore").decode(self._narrow)
+        return "".join(char if char in known else "?" * cell_len(char) for char in text)
+
+
+class Patient(LinuxDriver):
+    """Textual's reading of keys ends, and the console with it, at a byte that is not UTF-8: an é of a terminal that is
+    set to Latin-1, or noise on a serial line. What came with it is lost."""
+
+    def run_input_thread(self) -> None:
+        while not self.exit_event.is_set():
+            with suppress(UnicodeDecodeError):
+                super().run_input_thread()
+
+
+def drawn_in() -> str | None:
+    """The encoding of stderr, where Textual draws."""
+    return getattr(sys.__stderr__, "encoding", None)
 
 
 def choose_glyphs(ascii_only: bool) -> Glyphs:
-    encoding = getattr(sys.__stderr__, "encoding", None)  # where Textual draws
-    return choose(ascii_only, os.environ.get("TERM"), encoding)
+    return choose(ascii_only, os.environ.get("TERM"), drawn_in())
 
 
 def catch_signals(leave: Callable[[int], None]) -> None:

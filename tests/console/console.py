@@ -16,12 +16,11 @@ from wmcore.protocol.messages import Request
 from wmtui.app import ConsoleApp
 from wmtui.feed import SocketFeed
 from wmtui.glyphs import UNICODE, Glyphs
-from wmtui.keyfile import CHARACTERS
-from wmtui.keymap import DEFAULT, Keymap
+from wmtui.keymap import DEFAULT, SIGNS, Keymap
 from wmtui.screens.confirm import ARMED_AFTER_SECONDS, Confirm
 
 DEADLINE_SECONDS = 10.0
-SIGNS = {name: sign for sign, name in CHARACTERS.items()} | {"space": " "}
+TYPED = {name: sign for sign, name in SIGNS.items()} | {"space": " "}
 
 
 class Now:
@@ -77,7 +76,7 @@ class Console:
         """What Pilot's does; it waits for idleness four times a key."""
         for key in keys:
             name = _character_to_key(key) if len(key) == 1 else key
-            self.app.post_message(events.Key(name, key if len(key) == 1 else SIGNS.get(key)))
+            self.app.post_message(events.Key(name, key if len(key) == 1 else TYPED.get(key)))
             await self.quiet()
 
     async def fill(self, text: str) -> None:

@@ -1,12 +1,22 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from wmtui.cells import Cell, Column, Row, choose_parts, cut, draw, draw_free, layout, needs, spreads, wrap
 from wmtui.childrows import CHILD_COLUMNS
-from wmtui.failedrows import FAILED_COLUMNS
+from wmtui.failedrows import FAILED_COLUMNS, GROUP_COLUMNS
+from wmtui.fleetrows import FLEET_COLUMNS
 from wmtui.glyphs import ASCII, UNICODE
+from wmtui.headline import LEAST
 from wmtui.poolrows import POOL_COLUMNS
+from wmtui.queuerows import JOB_COLUMNS, QUEUE_COLUMNS, WORKER_COLUMNS, job_columns
+from wmtui.views.log import LOG_COLUMNS
+
+EVERY_LIST = (
+    POOL_COLUMNS, CHILD_COLUMNS, QUEUE_COLUMNS, WORKER_COLUMNS, JOB_COLUMNS, job_columns(one_class=True),
+    FAILED_COLUMNS, GROUP_COLUMNS, LOG_COLUMNS, FLEET_COLUMNS,
+)  # fmt: skip
 
 words = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Mn", "Me")), max_size=60) | st.text(
     "漢字ab…", max_size=40
@@ -56,6 +66,13 @@ def test_at_80_columns_nothing_needed_is_cut_away() -> None:
     }  # fmt: skip
     assert ids(CHILD_COLUMNS) >= {"slot", "pid", "state", "class", "job", "for", "done"}
     assert ids(FAILED_COLUMNS) >= {"when", "class", "attempts", "error"}
+
+
+@pytest.mark.parametrize("columns", EVERY_LIST, ids=lambda columns: columns[0].id + str(len(columns)))
+def test_at_60_columns_what_is_always_there_has_room(columns: tuple[Column, ...]) -> None:
+    """A number that lost its last digits at the edge would be another number."""
+    least = [column.width for column in columns if column.rank == 0]
+    assert sum(least) + len(least) - 1 <= LEAST[0] - 1
 
 
 def test_columns_do_not_dance() -> None:

@@ -149,6 +149,15 @@ def test_the_last_gate_lets_no_control_character_through(text: str) -> None:
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or 0x202A <= ord(c) <= 0x202E for c in shown)
 
 
+def test_what_the_terminal_has_no_character_for_keeps_its_place() -> None:
+    """Written as `\\u65e5` it tore lists and records apart."""
+    gate = Harmless("iso8859-1")
+    shown = [gate.apply([Segment(text)], Color(0, 0, 0))[0].text for text in ("d\xe9j\xe0 日本|\x1b[2J|", "plain")]
+    assert shown == ["d\xe9j\xe0 ????|?[2J|", "plain"]
+    assert Harmless("ascii").apply([Segment("d\xe9")], Color(0, 0, 0))[0].text == "d?"
+    assert Harmless("UTF-8").apply([Segment("日本")], Color(0, 0, 0))[0].text == "日本"
+
+
 def test_a_crash_report_has_no_values_and_only_its_owner_reads_it(tmp_path: pytest.TempPathFactory) -> None:
     from pathlib import Path
 

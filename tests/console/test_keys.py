@@ -11,7 +11,7 @@ from tests.console.console import Console, console
 from tests.console.daemon import Daemon, many_failed, record_of
 from wmcore.protocol import messages as m
 from wmcore.protocol.framing import Code, RpcError
-from wmtui.screens.confirm import Confirm
+from wmtui.screens.confirm import ARMED_AFTER_SECONDS, Confirm
 from wmtui.screens.record import RecordScreen
 
 
@@ -303,6 +303,21 @@ async def test_enter_is_inert_in_a_question_and_its_keys_wait(
         await c.press("escape")
         await c.settled()
         assert daemon.commands() == []
+
+
+async def test_a_second_y_in_one_read_neither_ends_the_console_nor_says_yes_again(daemon: Daemon) -> None:
+    async with console(daemon) as c:
+        await c.press("D")
+        await c.sees("Drain pool default?")
+        dialog = c.app.screen
+        assert isinstance(dialog, Confirm)
+        dialog._shown_at -= ARMED_AFTER_SECONDS
+        for _ in range(3):
+            dialog.post_message(events.Key("y", "y"))
+        await c.asked(m.Drain(pool="default"))
+        await c.settled()
+        assert c.app.screen is c.app.main and c.app.return_code is None
+        assert daemon.commands() == [m.Drain(pool="default")]
 
 
 async def test_two_keys_in_one_read_act_on_the_pane_that_the_first_chose(daemon: Daemon) -> None:

@@ -1,10 +1,13 @@
-"""The orders of the failed jobs: from either end, and their groups by any column."""
+"""The orders of the failed jobs: from either end, and their groups by any column; an order to several daemons."""
+
+from pathlib import Path
 
 from textual import events
 
 from tests.console.console import console
 from tests.console.daemon import Daemon, many_failed
 from wmcore.protocol import messages as m
+from wmtui.screens.textpage import TextPage
 
 
 def shown(table: object) -> list[str]:
@@ -86,3 +89,17 @@ async def test_groups_are_sorted(daemon: Daemon) -> None:
         assert shown(table) == ["a", "c", "b"] and "sorted by LAST, least first" in c.text
         await c.press("o")
         assert shown(table) == ["b", "c", "a"]
+
+
+async def test_the_outcome_of_an_order_has_no_word_of_the_question_before(daemon: Daemon, tmp_path: Path) -> None:
+    """`cancelled: nothing was sent` stood beneath what had been done."""
+    async with Daemon(tmp_path / "other.sock") as other, console(daemon, others=[other]) as c:
+        await c.until(lambda: all(each.status for each in c.app.sessions), "both")
+        await c.press("6", "asterisk", "plus", "enter")
+        await c.answer("n")
+        await c.sees("cancelled: nothing was sent; 2 still marked")
+        await c.press("plus", "enter")
+        await c.answer("y")
+        await c.until(lambda: isinstance(c.app.screen, TextPage), "what has become of it")
+        await c.sees("2 done")
+        assert "cancelled" not in c.text

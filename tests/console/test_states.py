@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from textual.keys import _character_to_key
 
 from tests.console.console import Console, Now, console
 from tests.console.daemon import Daemon, golden
@@ -13,6 +15,7 @@ from wmtui import headline, keyfile, keymap
 from wmtui.app import ConsoleApp
 from wmtui.feed import SocketFeed
 from wmtui.glyphs import UNICODE
+from wmtui.keymap import SIGNS
 from wmtui.picture import Picture
 from wmtui.screens.confirm import Confirm
 
@@ -122,6 +125,10 @@ async def test_keys_can_be_given_anew(daemon: Daemon, tmp_path: Path) -> None:
         ("record.next: r", "r would be both record.next and record.retry"),
         ("drain: ctrl+c", "that always leaves the console"),
         ("drain: ''", "drain needs a key"),
+        ("drain: contol+d", "drain: terminals have no key 'contol+d'"),
+        ("drain: [D, ctrl+shift+x]", "drain: terminals have no key 'ctrl+shift+x'"),
+        ("drain: hyper+x", "terminals have no key 'hyper+x'"),
+        ("drain: pagedwn", "terminals have no key 'pagedwn'"),
         ("- drain", "it goes `id: key`"),
         ("drain: [", "is not YAML"),
     ],
@@ -130,6 +137,19 @@ def test_a_file_of_keys_that_makes_no_sense(tmp_path: Path, text: str, said: str
     with pytest.raises(UsageError, match=r"keys\.yml") as refused:
         own(tmp_path, text)
     assert said in str(refused.value)
+
+
+def test_keys_are_understood_as_they_are_written(tmp_path: Path) -> None:
+    """The page of keys says `pgdn`, `esc` and `&`; Textual calls them otherwise, and binds what it does not know."""
+    written = {
+        "pgdn": "pagedown", "esc": "escape", "ctrl+D": "ctrl+d", "shift+x": "X", "shift+up": "shift+up", "F5": "f5",
+        "'&'": "ampersand", "'$'": "dollar_sign", "'['": "left_square_bracket", "ctrl+alt+x": "alt+ctrl+x", "é": "é",
+        "plus": "plus", "'+'": "plus", "[i, '<']": "i,less_than_sign",
+    }  # fmt: skip
+    for text, keys in written.items():
+        assert keyfile._keys(tmp_path, "drain", yaml.safe_load(text)) == keys, text
+    assert all(_character_to_key(sign) == name for sign, name in SIGNS.items())
+    assert own(tmp_path, "drain: '$'").shown("drain") == "$"
 
 
 def test_an_empty_file_of_keys_changes_nothing(tmp_path: Path) -> None:

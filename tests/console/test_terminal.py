@@ -18,7 +18,7 @@ import pyte
 import pytest
 
 from tests.console.daemon import Daemon, many_failed
-from wmcore.protocol.messages import Child, Drain
+from wmcore.protocol.messages import Child, Drain, Scale
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 20.0
@@ -28,7 +28,10 @@ KITTY_POP = b"\x1b[<u"  # pyte prints the u
 class Terminal:
     """A process on a pty of its own."""
 
-    def __init__(self, argv: list[str], size: tuple[int, int] = (80, 24), **env: str) -> None:
+    def __init__(
+        self, argv: list[str], size: tuple[int, int] = (80, 24), told: tuple[int, int] | None = None, **env: str
+    ) -> None:
+        """`told`: the size that it says it has, where that is another."""
         self.screen = pyte.Screen(*size)
         self.sent = bytearray()
         self.exit_code: int | None = None
@@ -37,7 +40,8 @@ class Terminal:
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), **env}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            width, height = told or size
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             os.execve(argv[0], argv, environment)
         os.set_blocking(self.fd, False)
 
@@ -166,6 +170,46 @@ async def test_keys_of_a_real_terminal(daemon: Daemon) -> None:
         await t.until(lambda: Drain(pool="default") in daemon.asked, "the drain")
 
 
+async def test_what_is_typed_behind_enter_is_no_part_of_the_command(daemon: Daemon) -> None:
+    """All in one read: 3 children became 35, a second enter ended the console, and what was left was still done."""
+    async with attached(daemon) as t:
+        await t.sees("q detach")
+        t.type(":scale default 3\r5")
+        await t.until(lambda: any(isinstance(each, Scale) for each in daemon.asked), "the scaling")
+        assert daemon.commands() == [Scale(pool="default", to=3)]
+        t.type(":nonsense\r\r")
+        await t.sees("there is no 'nonsense'")
+        t.type(":scale default 4")
+        await t.sees(":scale default 4")
+        t.type("\x1b")
+        await t.until(lambda: ":scale" not in t.text, "the line to be gone")
+        t.type("2")
+        await t.sees("[2 Children]")
+        assert daemon.commands() == [Scale(pool="default", to=3)]
+
+
+async def test_bytes_that_are_no_characters_do_not_end_it(daemon: Daemon) -> None:
+    """An e acute of a terminal that is set to Latin-1; it ended with Textual's traceback."""
+    async with attached(daemon) as t:
+        await t.sees("q detach")
+        os.write(t.fd, b"\xe9")
+
+        def leads_on() -> bool:
+            t.type("3")  # again: one that comes in the same read is lost with it
+            return "[3 Queue" in t.text
+
+        await t.until(leads_on, "the view of another key")
+        os.write(t.fd, b"\xff\xfe\xc3")
+
+        def leads_back() -> bool:
+            t.type("1")
+            return "[1 Overview" in t.text
+
+        await t.until(leads_back, "the first view again")
+        t.type("q")
+        assert await t.ends() == 0
+
+
 async def test_resizing(daemon: Daemon) -> None:
     async with attached(daemon) as t:
         await t.sees("sandbox.worker.B")
@@ -175,6 +219,49 @@ async def test_resizing(daemon: Daemon) -> None:
         t.screen.resize(48, 160)
         fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
         await t.sees("TOOK95")
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "env"),
+    [
+        ((80, 24), (0, 0), {}),  # a serial line
+        ((100, 30), (0, 0), {"COLUMNS": "100", "LINES": "30"}),
+        ((80, 24), (80, 24), {"COLUMNS": "100", "LINES": "30"}),  # exported before the terminal was made smaller
+    ],
+)
+async def test_the_size_is_settled_before_the_screen_is_drawn(
+    daemon: Daemon, size: tuple[int, int], told: tuple[int, int], env: dict[str, str]
+) -> None:
+    """Else it would be laid out for two sizes in turn, without end, and nothing would be seen on it."""
+    t = Terminal([sys.executable, "-m", "wmtui.cli", "attach", str(daemon.path)], size, told, **env)
+    try:
+        await t.until(lambda: "web3" in t.screen.display[0], "the header")
+        await t.until(lambda: "q detach" in t.screen.display[-1], "the hints")
+        t.type("2")
+        await t.sees("[2 Children]")
+        t.type("q")
+        assert await t.ends() == 0
+    finally:
+        t.close()
+
+
+async def test_standard_output_may_be_elsewhere(daemon: Daemon, tmp_path: Path) -> None:
+    shell = f"exec {sys.executable} -m wmtui.cli attach {daemon.path} >{tmp_path}/out"
+    t = Terminal(["/bin/sh", "-c", shell], size=(160, 48))
+    try:
+        await t.until(lambda: "q detach" in t.screen.display[-1], "the hints")
+        t.type("q")
+        assert await t.ends() == 0
+        assert (tmp_path / "out").read_text() == ""
+    finally:
+        t.close()
+
+
+async def test_a_terminal_without_a_screen_gets_another_verb(daemon: Daemon) -> None:
+    async with attached(daemon, TERM="dumb") as t:
+        assert await t.ends() == 2
+        t.pump()
+        assert "TERM=dumb" in t.text and "wmtui top" in t.text and b"\x1b" not in t.sent
 
 
 async def test_data_can_not_speak_to_the_terminal(daemon: Daemon) -> None:
@@ -203,6 +290,15 @@ async def test_ascii_where_the_terminal_has_no_other_signs(daemon: Daemon, env: 
     async with attached(daemon, **env) as t:
         await t.sees("# running")
         assert t.text.isascii()
+
+
+async def test_data_that_the_terminal_can_not_write_stays_in_its_column(daemon: Daemon) -> None:
+    records = many_failed(3)
+    records[1].error = "日本 \x1b[2J of the second"
+    daemon.set_failed(records)
+    async with attached(daemon, PYTHONIOENCODING="latin-1") as t:
+        await t.sees("???? ?[2J of the second")
+        assert b"\\u" not in t.sent
 
 
 async def test_the_ascii_option_and_read_only(daemon: Daemon) -> None:

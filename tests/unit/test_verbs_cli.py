@@ -418,6 +418,40 @@ def test_a_reader_that_has_seen_enough_is_no_error(peer: Peer) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_said_in_a_sentence(peer: Peer, unbuffered: str) -> None:
+    shell = f"exec {sys.executable} -m wmtui.cli status -t {peer.path} >/dev/full"
+    assert shelled(shell, PYTHONUNBUFFERED=unbuffered) == (
+        1, "wmtui: what there is to say cannot be written: No space left on device\n",
+    )  # fmt: skip
+
+
+def test_a_stream_may_be_closed(peer: Peer) -> None:
+    assert shelled(f"exec {sys.executable} -m wmtui.cli status -t {peer.path} >&-") == (0, "")
+    assert shelled(f"exec {sys.executable} -m wmtui.cli status -t {peer.path}/none 2>&-") == (3, "")
+
+
+def shelled(command: str, **env: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[2],
+        check=False, env={**os.environ, **env},
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+def test_the_program_is_a_module_too() -> None:
+    for name in ("wmtui", "wmcore"):
+        command = [sys.executable, "-m", name, "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[2])
+        assert (done.returncode, done.stdout.split()[:2]) == (0, ["usage:", name])
+
+
+def test_a_refused_level_names_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["log", "--level", "loud"])
+    assert "LogLevel" not in capsys.readouterr().err
+
+
 def test_the_table_of_modules_names_every_verb() -> None:
     for module, names in MODULES.items():
         assert [verb.name for verb in verbs_of([module])] == names

@@ -9,12 +9,14 @@ import pytest
 
 from tests.unit.peer import golden
 from wmcore.model import COUNT_LIMIT
-from wmcore.protocol.messages import Attempt, FailedRecord, JobClass, Pool, Queue, QueuedJob, Server
+from wmcore.protocol.messages import Attempt, Backend, FailedRecord, JobClass, Pool, Queue, QueuedJob, Server
 from wmtui.printing import as_json, clean, clean_block, err, out, plural, table
 from wmtui.retries import fate
 from wmtui.verbs import failed, jobs, status, steer
 
 EVIL = "\x1b]52;c;aGk=\x07\x9b2J\u202egpj.exe\r\n\t\x7f"
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""All that turn the direction of writing (Unicode's Bidi_Control)."""
 
 
 def harmless(lines: list[str]) -> bool:
@@ -26,6 +28,7 @@ def harmless(lines: list[str]) -> bool:
 
 def test_control_characters_are_shown_not_sent() -> None:
     assert clean(EVIL) == "␛]52;c;aGk=␇�2J�gpj.exe␍␊␉␡"
+    assert clean(TURNING) == "�" * len(TURNING)
     assert clean("søster 日本 e\u0301") == "søster 日本 e\u0301"
 
 
@@ -39,6 +42,12 @@ def test_columns_are_even_and_nothing_is_cut() -> None:
         "a" + " " * 122 + "1",
         "long" * 30 + " 200 x␊",
     ]
+
+
+def test_wide_characters_and_accents_leave_the_columns_even() -> None:
+    assert table(["KEY", "N"], [("日本", 1), ("e\u0301", 10), ("abc", 2)], "lr") == [
+        "KEY   N", "日本  1", "e\u0301    10", "abc   2",
+    ]  # fmt: skip
 
 
 def test_json_is_one_line_of_names_on_the_wire() -> None:
@@ -118,6 +127,23 @@ def test_databases_of_which_one_is_down_and_one_was_not_asked_yet() -> None:
     ]
     said = [line for line in status.show_status(found) if line.startswith("queue")]
     assert said == ["queue   db1: DOWN for 1m00s: refused", "queue   db2: not asked yet", "queue   db3: ok for 1m00s"]
+
+
+def test_status_says_what_is_wrong_after_the_pools() -> None:
+    trouble = golden()
+    assert not [line for line in status.show_status(trouble) if line.startswith("wrong")]
+    trouble.pools[0].running = 3
+    assert max(map(len, status.show_status(trouble))) <= 80
+    trouble.backend = Backend(name="SQLite", ok=False, servers=[Server(name="db1", ok=False, since=trouble.now - 60)])
+    late, uncounted = trouble.classes[0], trouble.classes[1]
+    late.name, late.queue = f"A{EVIL}", Queue(ready=20, delayed=0, running=0, oldest=90_000.0)
+    uncounted.queue = Queue(ready=None, delayed=None, running=None)
+    lines = status.show_status(trouble)
+    assert harmless(lines)
+    facts = lines[: lines.index("")]
+    assert [line.split()[0] for line in facts] == ["daemon", "conf", "pool", "wrong", "wrong", "queue", "failed"]
+    assert facts[3] == "wrong   WARNING: pool default: 3 of 4 children running"
+    assert facts[4] == f"wrong   WARNING: {clean(late.name)}: the oldest job waiting for 1m30s (warning above 1m00s)"
 
 
 def test_children_have_a_line_each() -> None:

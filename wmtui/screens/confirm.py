@@ -70,6 +70,8 @@ class Confirm(ModalScreen[bool | None]):
         """No key goes further: the one that closes the dialog would be looked up in the screen behind it as well."""
         event.stop()
         event.prevent_default()
+        if not self.is_current:  # answered already, by a key in the same read
+            return
         self._patience.reset()
         if event.key == "escape" or (event.key == "n" and self.question.word is None):
             self.action_no()

@@ -10,6 +10,9 @@ from wmtui import keymap, target
 from wmtui.loading import loading
 from wmtui.verbs.base import Verb
 
+NO_SCREEN = ("dumb", "unknown")
+"""Values of TERM: such a terminal prints line after line."""
+
 # Textual reads these when it is imported. Its ANSI theme follows the terminal's own colours; no animation, because
 # every frame goes over ssh; not the Kitty keyboard protocol, because it stays on when a connection breaks.
 TEXTUAL = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_DISABLE_KITTY_KEY": "1"}
@@ -24,11 +27,28 @@ def keys_file(named: str | None) -> Path | None:
     return path if path.is_file() else None
 
 
+def settle_size() -> None:
+    """Textual asks stdout how large the terminal is, rich whichever stream is one; both believe $COLUMNS and $LINES
+    more, of a former terminal too, and guess differently where nobody knows. When they differ, the screen is laid out
+    anew without end."""
+    if not os.isatty(1):
+        os.dup2(2, 1)
+    size = os.get_terminal_size(2)
+    for name, known, usual in (("COLUMNS", size.columns, "80"), ("LINES", size.lines, "24")):
+        if known:
+            os.environ.pop(name, None)
+        elif not os.environ.get(name, "").isdecimal() or int(os.environ[name]) == 0:
+            os.environ[name] = usual  # a serial line, where nobody has said it
+
+
 def _run(args: Namespace) -> int:
     if args.json:
         raise UsageError("attach draws a screen; for JSON: wmtui status --json")
     if not (os.isatty(0) and os.isatty(2)):
         raise UsageError("attach needs a terminal (stdin and stderr); without one: wmtui status")
+    term = os.environ.get("TERM", "").lower()
+    if term in NO_SCREEN:
+        raise UsageError(f"attach draws a screen, and TERM={term} has none; line by line: wmtui top")
     named: list[str] = [*args.targets, *([args.target] if args.target is not None else [])]
     path = keys_file(args.keys)
     keys = keymap.DEFAULT
@@ -42,6 +62,7 @@ def _run(args: Namespace) -> int:
             client.call(Hello())
     os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     os.environ.update(TEXTUAL)
+    settle_size()
     with loading():
         from wmtui.app import run
 

@@ -63,7 +63,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--error", action="store_true", help="the error log")
     parser.add_argument("-n", "--lines", type=positive, default=20, metavar="N", help="so many lines (20)")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is written")
-    parser.add_argument("--level", choices=list(LogLevel), help="only lines so grave, or graver (not of the error log)")
+    levels = [str(level) for level in LogLevel]  # the help and a refusal name them as they are typed
+    parser.add_argument("--level", choices=levels, help="only lines so grave, or graver (not of the error log)")
     parser.add_argument("--text", metavar="TEXT", help="only lines with this in them")
 
 

@@ -1,10 +1,13 @@
 """`status` and `children`: what is."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from wmcore.protocol.messages import Child, GetChildren, GetStatus, Holder, JobClass, Pool, Server, Status
+from msgspec import structs
+
+from wmcore.protocol.messages import Backend, Child, GetChildren, GetStatus, Holder, JobClass, Pool, Server, Status
 from wmtui.formatting import age, count, duration, memory, rate
+from wmtui.judging import State, Thresholds, judge
 from wmtui.printing import clean, plural, reason, table
 from wmtui.verbs.base import Verb, ask, connect, present
 
@@ -72,6 +75,7 @@ def _facts(status: Status) -> list[str]:
         *([f"conf    {clean(status.conf)}"] if status.conf else []),
         *(f"pool    {_pool(pool)}" for pool in status.pools),
         *(f"waits   {_holder(holder)}" for pool in status.pools for holder in pool.held_by[:MOST_HOLDERS]),
+        *(f"wrong   {each}" for each in _wrong(status)),
         *(f"queue   {_server(server, status.now)}" for server in status.backend.servers),
         *([f"queue   {clean(status.backend.name)}: DOWN"] if not (status.backend.ok or status.backend.servers) else []),
         f"failed  {_failed(status)}",
@@ -90,6 +94,13 @@ def _holder(holder: Holder) -> str:
     if holder.job is None or holder.elapsed is None:
         return f"{who}: about to leave"
     return f"{who}: {clean(holder.class_name)} job {clean(holder.job)} for {age(holder.elapsed / 1000)}"
+
+
+def _wrong(status: Status) -> Iterator[str]:
+    """What a monitor would ring for, of pools and classes: the queue and what is not known have lines of their own."""
+    for each in judge(structs.replace(status, backend=Backend(name="", ok=True)), Thresholds()).reasons:
+        if each.state is not State.UNKNOWN:
+            yield f"{each.state}: {clean(each.text)}"
 
 
 def _server(server: Server, now: float) -> str:

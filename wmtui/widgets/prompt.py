@@ -38,19 +38,27 @@ class Line(Input):
         self._at = 0
         self._offered: Sequence[str] = ()
         self._completed = ""  # a word that was completed, with the blank behind it
+        self._over = False  # it was entered or left, and is about to go
 
     def begin(self, text: str, history: Sequence[str], candidates: Candidates | None) -> None:
         """`text` is chosen as a whole: the first key takes its place, the arrows keep it."""
-        self.candidates, self._offered = candidates, ()
+        self.candidates, self._offered, self._over = candidates, (), False
         self.suggester = Completing(candidates) if candidates is not None else None
         self.history, self._at = [*history, text], len(history)
         self.value = text
         self.selection = Selection(0, len(text))
 
     def on_key(self, event: events.Key) -> None:
+        """Enter is not left to Textual, which looks at the line only when the key has been offered to all around it:
+        what was typed behind it would be part of the command by then."""
         match event.key:
+            case _ if self._over:
+                pass  # no part of it, nor a second enter
+            case "enter":
+                self._over = True
+                self.post_message(self.Submitted(self, self.value))
             case "escape":
-                self.post_message(Said("", None))
+                self._leave()
             case "tab":
                 self._complete()
             case "space" if self.value and self.value == self._completed:
@@ -60,11 +68,15 @@ class Line(Input):
                 self.value = self.history[self._at]
                 self.action_end()
             case "backspace" if not self.value:
-                self.post_message(Said("", None))
+                self._leave()
             case _:
                 return
         event.stop()
         event.prevent_default()
+
+    def _leave(self) -> None:
+        self._over = True
+        self.post_message(Said("", None))
 
     def _complete(self) -> None:
         """The first candidate; pressed again, the next one. The only one gets a blank behind it: the next word."""

@@ -1,0 +1,7 @@
+"""`python -m wmcore`."""
+
+import sys
+
+from wmcore.cli import main
+
+sys.exit(main())
