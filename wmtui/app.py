@@ -34,7 +34,7 @@ from wmtui.screens.main import MainScreen
 from wmtui.session import Session
 from wmtui.steering import Steering
 from wmtui.target import Where, target_word
-from wmtui.terminal import HangupWatch, Harmless, Patient, catch_signals, choose_glyphs, drawn_in, keep_crash
+from wmtui.terminal import HangupWatch, Harmless, catch_signals, choose_glyphs, drawn_in, keep_crash, read_patiently
 from wmtui.views.base import WIDE
 from wmtui.widgets.drawing import bindings
 
@@ -61,7 +61,7 @@ class ConsoleApp(App[None]):
     ) -> None:
         """`only_one`: a command means this daemon without naming it. `on_terminal`: there is a real one, whose
         signals and end are ours to handle."""
-        super().__init__(Patient if on_terminal else None)
+        super().__init__()
         feeds = feeds if isinstance(feeds, Sequence) else [feeds]
         self.sessions = [Session(feed, read_only, "" if only_one else target_word(feed.name)) for feed in feeds]
         self.session = self.sessions[0]
@@ -377,5 +377,6 @@ def run(daemons: Where | Sequence[Where], *, read_only: bool = False, ascii_only
     feeds = [feed_of(where) for where in (daemons if isinstance(daemons, Sequence) else [daemons])]
     glyphs = choose_glyphs(ascii_only)
     app = ConsoleApp(feeds, glyphs, read_only=read_only, only_one=only_one, keys=keys, on_terminal=True)
+    read_patiently()
     app.run(mouse=False)
     return app.return_code or 0

@@ -7,14 +7,15 @@ import signal
 import sys
 import time
 import traceback
+from codecs import getincrementaldecoder
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
-from textual.drivers.linux_driver import LinuxDriver
+from textual.drivers import linux_driver
 from textual.filter import LineFilter
 
 from wmtui.glyphs import Glyphs, choose, is_utf8
@@ -46,14 +47,10 @@ class Harmless(LineFilter):
         return "".join(char if char in known else "?" * cell_len(char) for char in text)
 
 
-class Patient(LinuxDriver):
+def read_patiently() -> None:
     """Textual's reading of keys ends, and the console with it, at a byte that is not UTF-8: an é of a terminal that is
-    set to Latin-1, or noise on a serial line. What came with it is lost."""
-
-    def run_input_thread(self) -> None:
-        while not self.exit_event.is_set():
-            with suppress(UnicodeDecodeError):
-                super().run_input_thread()
+    set to Latin-1, or noise on a serial line."""
+    linux_driver.getincrementaldecoder = lambda name: partial(getincrementaldecoder(name), "replace")  # type: ignore[attr-defined]
 
 
 def drawn_in() -> str | None:

@@ -195,7 +195,7 @@ async def test_bytes_that_are_no_characters_do_not_end_it(daemon: Daemon) -> Non
         os.write(t.fd, b"\xe9")
 
         def leads_on() -> bool:
-            t.type("3")  # again: one that comes in the same read is lost with it
+            t.type("3")  # again: what follows such a byte may be taken for a part of it
             return "[3 Queue" in t.text
 
         await t.until(leads_on, "the view of another key")
