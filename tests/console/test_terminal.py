@@ -177,6 +177,7 @@ async def test_what_is_typed_behind_enter_is_no_part_of_the_command(daemon: Daem
         t.type(":scale default 3\r5")
         await t.until(lambda: any(isinstance(each, Scale) for each in daemon.asked), "the scaling")
         assert daemon.commands() == [Scale(pool="default", to=3)]
+        await t.until(lambda: "4 > 3" in t.text and "enter do it" not in t.text, "the line to be gone")
         t.type(":nonsense\r\r")
         await t.sees("there is no 'nonsense'")
         t.type(":scale default 4")
