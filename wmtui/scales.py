@@ -1,6 +1,7 @@
 """How far the bars reach: one scale for all classes of a list, so that they compare. Pure."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from wmcore.protocol.messages import JobClass
 
@@ -11,13 +12,14 @@ BAR_WORDS = (".1s", ".2s", ".5s", "1s", "2s", "5s", "10s", "20s", "1m", "5m", "2
 def lateness_top(classes: Sequence[JobClass]) -> int:
     """Which of BAR_STEPS_MS all lateness bars are drawn up to: one scale for all classes, so that they compare, and
     one that milliseconds of noise do not fill."""
-    highest = max((value for each in classes for value in each.lateness_history if value is not None), default=0.0)
+    values = chain.from_iterable(each.lateness_history for each in classes)
+    highest = max(filter(None, values), default=0.0)
     return next((i for i, step in enumerate(BAR_STEPS_MS) if step >= highest), len(BAR_STEPS_MS) - 1)
 
 
 def rate_top(classes: Sequence[JobClass]) -> int:
     """Throughput bars are drawn up to 1, 2, 5, 10, 20 ...: all classes to the same, so that they compare."""
-    return nice(max((value for each in classes for value in each.rate_history), default=0))
+    return nice(max(chain.from_iterable(each.rate_history for each in classes), default=0))
 
 
 def nice(highest: float) -> int:

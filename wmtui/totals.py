@@ -1,6 +1,7 @@
 """The Overview's head: throughput, backlog and lateness of all classes together, and what is most wrong now. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 
 from wmcore.model import COUNT_LIMIT
 from wmcore.protocol.messages import JobClass, Status
@@ -12,25 +13,37 @@ from wmtui.printing import clean
 from wmtui.scales import BAR_STEPS_MS, BAR_WORDS, lateness_top, nice
 
 SECONDS = 60
+T = TypeVar("T")
 
 
 def together(histories: Sequence[Sequence[int]]) -> list[float | None]:
     """Jobs per second of all classes, for each of the last 60 seconds; None before there was a figure."""
     sums: list[float | None] = [None] * SECONDS
-    for history in histories:
-        for i, value in enumerate(reversed(history[-SECONDS:]), 1):
-            sums[-i] = (sums[-i] or 0) + value
+    for seconds in _by_length(histories):
+        for i, value in enumerate(map(sum, zip(*seconds, strict=True)), -len(seconds[0])):
+            sums[i] = (sums[i] or 0) + value
     return sums
 
 
 def latest(classes: Sequence[JobClass]) -> list[float | None]:
     """The p95 of the class that was worst, per second."""
     worst: list[float | None] = [None] * SECONDS
-    for each in classes:
-        for i, value in enumerate(reversed(each.lateness_history[-SECONDS:]), 1):
-            if value is not None:
-                worst[-i] = max(worst[-i] or 0.0, value)
+    for seconds in _by_length([each.lateness_history for each in classes]):
+        for i, values in enumerate(zip(*seconds, strict=True), -len(seconds[0])):
+            here = max((value for value in values if value is not None), default=None)
+            if here is not None:
+                worst[i] = max(worst[i] or 0.0, here)
     return worst
+
+
+def _by_length(histories: Sequence[Sequence[T]]) -> Collection[list[Sequence[T]]]:
+    """Nearly always all are as long as each other: then a hundred classes are gone through second by second, by the
+    fast parts of Python."""
+    found: dict[int, list[Sequence[T]]] = {}
+    for each in histories:
+        if each:
+            found.setdefault(min(len(each), SECONDS), []).append(each[-SECONDS:])
+    return found.values()
 
 
 def bounded(values: Iterable[int | None]) -> str:

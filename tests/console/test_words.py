@@ -3,8 +3,8 @@
 import msgspec
 
 from tests.console.daemon import golden, many_failed, record_of
-from wmcore.protocol.messages import Failed, FailedFilter, FailedPage, FailedSummary, Pool, Server, Status
-from wmtui import childrows, headline, keymap, naming, poolrows, questions
+from wmcore.protocol.messages import Failed, FailedFilter, FailedPage, FailedSummary, JobClass, Pool, Server, Status
+from wmtui import childrows, headline, keymap, naming, poolrows, questions, totals
 from wmtui.failedlist import FailedList
 from wmtui.glyphs import ASCII, UNICODE, choose
 from wmtui.pending import Pending, asks, edit
@@ -309,3 +309,13 @@ def test_the_signs_follow_the_terminal() -> None:
     ):
         assert choose(ascii_only, term, encoding) is ASCII
     assert all(ord(sign) < 128 for sign in "".join(ASCII.states.values()))
+
+
+def test_totals_of_classes_that_are_known_for_different_times() -> None:
+    """One has just been added: its seconds are the last ones."""
+    old, new = JobClass(name="a"), JobClass(name="b")
+    old.rate_history, new.rate_history = [1] * 70, [5, 7]
+    assert totals.together([old.rate_history, new.rate_history, []]) == [1] * 58 + [6, 8]
+    assert totals.together([[3]]) == [None] * 59 + [3]
+    old.lateness_history, new.lateness_history = [None, 0.0, 4.0, None], [9.0, None]
+    assert totals.latest([old, new]) == [None] * 57 + [0.0, 9.0, None]

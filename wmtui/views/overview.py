@@ -1,6 +1,7 @@
 """The view that shows all at once: totals, what is most wrong, pools with their classes, children, failed jobs."""
 
 from collections.abc import Sequence
+from heapq import nlargest
 from typing import Any
 
 from textual.app import ComposeResult
@@ -18,6 +19,8 @@ from wmtui.widgets.textline import TextLines
 
 LEAST_HEIGHT = 3
 """A pane's title line and two rows."""
+NOTED = 3
+"""Classes of a pool that the line beneath has room for: those with most to do."""
 TOTAL_LINES = 4
 """Two of figures; what is most wrong may need two."""
 
@@ -68,8 +71,9 @@ class Overview(View):
             return f"{name}: {backlog}{target.told().removeprefix(name)}" if backlog else ""
         if pool.error:  # that comes first
             return ""
-        classes = [one for one in status.classes if one.name in pool.workers]
-        found = [(clean(one.name), queuerows.backlog(one, status, trend)) for one in classes]
+        classes = [one for one in status.classes if one.name in pool.workers and one.queue.ready]
+        largest = nlargest(NOTED, classes, key=lambda one: one.queue.ready or 0)
+        found = [(clean(one.name), queuerows.backlog(one, status, trend)) for one in largest]
         return "; ".join(f"{name}: {backlog}" for name, backlog in found if backlog)
 
     def paint(self) -> None:
