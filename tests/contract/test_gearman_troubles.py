@@ -438,7 +438,9 @@ def test_a_job_that_nobody_waits_for_any_more(gearmand: Gearmand, tmp_path: Path
         for options in ({"uniqkey": "chosen"}, {}):
             with pytest.raises(TimeoutError):
                 client.insert(A, "waited for", timeout=0.1, **options)  # type: ignore[arg-type]
-    until(lambda: gearmand.jobs(A)[0] == 1)  # it has noticed that the client has gone
+    asker = Talk(gearmand.address)
+    until(lambda: asker.lines("workers")[1:] == [""])  # it has noticed that the clients are gone
+    asker.close()
     rig = Rig(make_config(tmp_path, (), type="Gearman", job_servers=(gearmand.address,)), "gearman", gearmand)
     child = rig.child()
     (job,) = until(lambda: turned(child))
