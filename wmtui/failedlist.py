@@ -104,15 +104,20 @@ class FailedList(Stretch[FailedSummary]):
         """How many stand before the first record that is here; None: nobody has counted so far."""
         if self.before is None:
             return 0
-        counted = self.count is not None and not self.at_least and self.count < COUNT_LIMIT
-        return (self.count or 0) - self.listed if counted and self.cursor is None else None
+        return self._elsewhere() if self.cursor is None else None
 
     def behind(self) -> int | None:
         """How many stand behind the last record that is here; None: nobody has counted so far."""
         if self.cursor is None:
             return 0
-        counted = self.count is not None and not self.at_least and self.count < COUNT_LIMIT
-        return max(0, (self.count or 0) - self.listed) if counted and self.before is None else None
+        found = self._elsewhere() if self.before is None else None
+        return None if found is None else max(0, found)
+
+    def _elsewhere(self) -> int | None:
+        """How many are not here, on both sides together."""
+        if self.count is None or self.at_least or self.count >= COUNT_LIMIT:
+            return None
+        return self.count - self.listed
 
     @property
     def listed(self) -> int:
